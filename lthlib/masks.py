@@ -1,0 +1,56 @@
+"""Masks as pure functions of weights and masks: ones, prune, shuffle, and how much is left.
+
+A mask is a dict of 0/1 float tensors [R, *shape], one per pruned layer and named like its weights; masks are values, never
+changed in place. Biases have none.
+"""
+
+import torch
+from torch import Tensor
+
+Mask = dict[str, Tensor]
+
+
+def ones(theta: dict[str, Tensor], layers: dict[str, str]) -> Mask:
+    """m = 1^|θ|: everything is left."""
+    return {name: torch.ones_like(theta[name]) for name in layers}
+
+
+def to_prune(alive: int, rate: float) -> int:
+    """How many of `alive` weights a rate prunes: the product rounded half up, so that counts follow from rates alone."""
+    return int(rate * alive + 0.5)
+
+
+def prune(theta: dict[str, Tensor], mask: Mask, rates: dict[str, float]) -> Mask:
+    """In each layer and row, drop the fraction `rates[layer]` of the survivors that has the smallest |θ|.
+
+    Ranked, not thresholded: the count is exact, and of equal magnitudes the one with the lower index goes first.
+    """
+    return {name: _drop_smallest(theta[name].abs(), m, rates[name]) for name, m in mask.items()}
+
+
+def _drop_smallest(size: Tensor, mask: Tensor, rate: float) -> Tensor:
+    rows, kept = size.flatten(1), mask.flatten(1).clone()  # [R, N]
+    ranked = rows.masked_fill(kept == 0, -1.0).argsort(dim=1, stable=True)  # the dead first, then the smallest
+    for row, order in zip(kept, ranked, strict=True):
+        alive = int(row.sum())
+        dead = row.numel() - alive
+        row[order[dead : dead + to_prune(alive, rate)]] = 0.0
+    return kept.view_as(mask)
+
+
+def shuffle(mask: Mask, generators: list[torch.Generator]) -> Mask:
+    """The same number of survivors in each layer, elsewhere: one generator per row (random sparsity, Figures 1 and 14)."""
+    return {
+        name: torch.stack([_shuffled(row, g) for row, g in zip(m, generators, strict=True)]) for name, m in mask.items()
+    }
+
+
+def _shuffled(row: Tensor, generator: torch.Generator) -> Tensor:
+    order = torch.randperm(row.numel(), generator=generator, device=generator.device)
+    return row.flatten()[order.to(row.device)].view_as(row)
+
+
+def survivors(mask: Mask) -> list[dict[str, int]]:
+    """Per row, the number of weights left in each layer."""
+    counts = {name: m.flatten(1).sum(1).to(torch.int64).tolist() for name, m in mask.items()}
+    return [dict(zip(counts, row, strict=True)) for row in zip(*counts.values(), strict=True)]

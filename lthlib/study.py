@@ -1,0 +1,180 @@
+"""Which trainings an experiment needs, which are done, in what order, and on which executor."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from lthlib import data, specs, work
+from lthlib.errors import LthError, SpecError
+from lthlib.progress import Bars
+from lthlib.specs import ONESHOT_LEVELS, Rep, Spec
+from lthlib.store import Store
+from lthlib.work import Job
+
+
+def plan(spec: Spec) -> list[Rep]:
+    """Every training of an experiment: the trunk (each trial's tickets, the dense network being round 0), then the branches."""
+    trunk = [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(spec.rounds + 1)]
+    return trunk + [rep for trial in range(spec.trials) for rep in branches(spec, trial)]
+
+
+def branches(spec: Spec, trial: int) -> list[Rep]:
+    """The trainings that need a trial's tickets, but not each other."""
+    prunings = range(spec.branch_step, spec.rounds + 1, spec.branch_step)
+    levels = [level for level in ONESHOT_LEVELS if level % spec.oneshot_step == 0]
+    turns = {
+        "reinit": (prunings, spec.reinits),
+        "random": (prunings, spec.randoms),
+        "oneshot": (levels, 1),
+        "oneshot_reinit": (levels, spec.reinits),
+    }
+    arms = [arm for arm in spec.arms if arm in turns]
+    return [Rep(arm, trial, n, draw) for arm in arms for n in turns[arm][0] for draw in range(turns[arm][1])]
+
+
+def missing(spec: Spec, store: Store) -> list[Rep]:
+    """The trainings of an experiment that are not stored."""
+    return [rep for rep in plan(spec) if not store.has(spec, rep)]
+
+
+def run(
+    spec: Spec,
+    store: str | Path,
+    data_root: str | Path | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+) -> None:
+    """Train what the experiment still misses, on this machine, and store each training as it ends.
+
+    On a CPU each of `workers` processes of one thread (default: one per core) trains one network at a time; on an
+    accelerator one process trains whole cohorts. It may be killed at any moment and called again: what is stored stays, and
+    the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
+    """
+    device = choose_device(device)
+    workers = (1 if device != "cpu" else os.cpu_count() or 1) if workers is None else workers
+    if workers < 1:
+        raise SpecError(f"workers must be at least 1, not {workers}")
+    shelf = Store(store).open(spec)
+    todo = missing(spec, shelf)
+    if not todo:
+        return
+    data.fetch(spec.data, data_root)
+    job = Job(spec, (), shelf.path.absolute(), data_root, device)
+    trainings = len(plan(spec))
+    bars = Bars(f"{spec.network} {specs.key(spec)}", trainings, trainings - len(todo), spec.iterations)
+    try:
+        with executor(min(workers, len(todo)), bars) as pool:
+            drive(pool, job, todo, bars)
+    except BrokenExecutor:
+        raise LthError(
+            "a worker process died, perhaps for lack of memory: what is stored stays; run again, with fewer --workers"
+        ) from None
+    finally:
+        bars.close()
+
+
+def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
+    """Submit the chains of tickets, and behind each the branches that hang on it, and wait for all."""
+    width = 1 if job.device == "cpu" else len(todo)
+    trials = sorted({rep.trial for rep in todo})
+    pending: dict[Future, tuple[int, ...]] = {}
+    for some in _chunks(trials, width):
+        chain = replace(job, reps=tuple(Rep("ticket", trial) for trial in some))
+        pending[pool.submit(_do, chain)] = some
+    while pending:
+        done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        bars.refresh()
+        for future in done:
+            some = pending.pop(future)
+            future.result()
+            for reps in _cohorts([rep for rep in todo if rep.arm != "ticket" and rep.trial in some], width):
+                pending[pool.submit(_do, replace(job, reps=reps))] = ()
+
+
+def choose_device(device: str) -> str:
+    """`auto` is the accelerator if there is one; SpecError for a device that is not there."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise SpecError(f"the device '{device}' is not available here: choose cpu, or auto for the best there is") from None
+    return device
+
+
+def _cohorts(reps: list[Rep], width: int) -> Iterator[tuple[Rep, ...]]:
+    """Trainings that share an arm and a round, at most `width` together."""
+    groups: dict[tuple, list[Rep]] = {}
+    for rep in reps:
+        groups.setdefault((rep.arm, rep.round), []).append(rep)
+    for group in groups.values():
+        yield from _chunks(group, width)
+
+
+def _chunks(items: list, width: int) -> Iterator[tuple]:
+    for start in range(0, len(items), width):
+        yield tuple(items[start : start + width])
+
+
+# --- where the work is done -------------------------------------------------------------------------------------------
+
+_report: work.Report = lambda label, iteration, stored: None
+
+
+def _do(job: Job) -> None:
+    work.do(job, _report)
+
+
+class Here(Executor):
+    """An executor that does the work at once, in this process."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@contextmanager
+def executor(workers: int, bars: Bars) -> Iterator[Executor]:
+    """This process for one worker, else that many processes of one thread, which report to the bars."""
+    if workers == 1:
+        global _report
+        before, _report = _report, lambda *event: bars.tell(os.getpid(), *event)
+        try:
+            yield Here()
+        finally:
+            _report = before
+        return
+    context = multiprocessing.get_context("spawn")
+    bars.queue = context.Queue()
+    pool = ProcessPoolExecutor(workers, context, _start, (bars.queue,))
+    try:
+        yield pool
+    except BaseException:  # Ctrl-C too: a training under way is lost, files are whole
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(queue) -> None:
+    """Prepare a worker process."""
+    global _report
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    _report = lambda *event: queue.put((os.getpid(), *event))  # noqa: E731
+
+
+def _follow_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -1,0 +1,87 @@
+"""The paper on one screen: how winning tickets are found, and the arms that each is compared with."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+from lthlib import masks, networks
+from lthlib.cohort import Theta, stack
+from lthlib.masks import Mask
+from lthlib.specs import Rep, Spec
+from lthlib.streams import stream
+
+Train = Callable[[Theta, Mask, list[Rep]], Theta]  # start, masks, which trainings -> θ_j
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of a cohort: the masks it trained with and the weights it ended at. The ticket is (mask, θ₀)."""
+
+    number: int
+    mask: Mask
+    theta_j: Theta
+
+
+def find_winning_tickets(spec: Spec, trials: list[int], train: Train) -> Iterator[Round]:
+    """Iterative pruning with resetting: Strategy 1 of the paper (Section 2, Appendix B), for several trials at once."""
+    theta0 = initial(spec, trials)  # 1. θ₀ ~ D_θ
+    m = masks.ones(theta0, _layers(spec))  #    m = 1^|θ|
+    for n in range(spec.rounds + 1):
+        theta_j = train(theta0, m, [Rep("ticket", t, n) for t in trials])  # 2. f(x; m ⊙ θ₀), j iterations
+        yield Round(n, m, theta_j)
+        m = masks.prune(theta_j, m, rates(spec))  # 3. m′: drop the smallest |θ_j| of each layer
+        #                                           4. reset: the next turn trains θ₀ again
+
+
+def initial(spec: Spec, trials: list[int]) -> Theta:
+    """θ₀ of each trial, [R, *shape]."""
+    return _draw(spec, [(t, "init") for t in trials])
+
+
+def fresh(spec: Spec, reps: list[Rep]) -> Theta:
+    """New weights from the distribution of θ₀: each training its own."""
+    return _draw(spec, [(r.trial, "reinit", r.arm, r.round, r.draw) for r in reps])
+
+
+def oneshot(spec: Spec, dense: Theta, level: int) -> Mask:
+    """One-shot pruning (Section 2): drop `level` x 2.5 % of each hidden layer at once, and half of that of the output."""
+    share = 0.025 * level
+    portions = {name: share * rate / spec.rate_fc for name, rate in rates(spec).items()}
+    return masks.prune(dense, masks.ones(dense, _layers(spec)), portions)
+
+
+def scattered(spec: Spec, mask: Mask, reps: list[Rep]) -> Mask:
+    """Random sparsity (Figures 1, 14): as many survivors per layer as the ticket has, at random places."""
+    return masks.shuffle(mask, [stream(spec.seed, r.trial, "shuffle", r.round, r.draw) for r in reps])
+
+
+# The arms that branch off a trial's tickets: from the ticket's round (or, for one-shot, the dense round) to what is trained.
+BRANCHES: dict[str, Callable[[Spec, Round, list[Rep]], tuple[Theta, Mask]]] = {
+    "reinit": lambda spec, ticket, reps: (fresh(spec, reps), ticket.mask),
+    "random": lambda spec, ticket, reps: (fresh(spec, reps), scattered(spec, ticket.mask, reps)),
+    "oneshot": lambda spec, dense, reps: (
+        initial(spec, [r.trial for r in reps]),
+        oneshot(spec, dense.theta_j, reps[0].round),
+    ),
+    "oneshot_reinit": lambda spec, dense, reps: (fresh(spec, reps), oneshot(spec, dense.theta_j, reps[0].round)),
+}
+
+
+def rates(spec: Spec) -> dict[str, float]:
+    """The fraction of its survivors that each layer loses per round (Figure 2)."""
+    by_kind = {"fc": spec.rate_fc, "out": spec.rate_out}
+    return {name: by_kind[kind] for name, kind in _layers(spec).items()}
+
+
+def weights(spec: Spec) -> int:
+    """How many weights the whole network has; biases and batch-norm do not count."""
+    return sum(p.numel() for p in networks.build(spec.network).parameters() if p.dim() > 1)
+
+
+def _layers(spec: Spec) -> dict[str, str]:
+    return networks.layers(networks.build(spec.network))
+
+
+def _draw(spec: Spec, names: list[tuple]) -> Theta:
+    net = networks.build(spec.network)
+    return stack([networks.init(net, stream(spec.seed, *name)) for name in names])

@@ -1,0 +1,123 @@
+"""One training loop and one evaluation, for a cohort of networks: weights, masks and data in, weights and curves out.
+
+No file is written, nothing printed, and there is no early exit: early stopping is an argmin on the recorded curve, later.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.adam import adam
+
+from lthlib import networks
+from lthlib.cohort import Theta, forward
+from lthlib.data import Data, batches
+from lthlib.masks import Mask
+from lthlib.specs import Rep, Spec
+from lthlib.streams import stream
+
+Curves = dict[str, Tensor]  # `iteration` [E]; `val_loss`, `val_acc`, `test_loss`, ... [E, R]
+Exams = dict[str, tuple[Tensor, Tensor]]  # a name -> inputs [R, M, ...] and labels [R, M]
+CHUNK = 1_000  # images evaluated at once, so that activations stay in a cache
+
+
+def train(
+    spec: Spec, theta0: Theta, mask: Mask, reps: list[Rep], data: Data, watch: Callable[[int], None] = lambda i: None
+) -> tuple[Theta, Curves]:
+    """Train f(x; m ⊙ θ) from θ₀ for `spec.iterations` steps, R networks at once; θ₀ and m are left as they are.
+
+    Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves: mean cross-entropy and accuracy (percent) on the
+    trial's validation set, on the test set and on a fixed part of the trial's training set, at iterations 0, `eval_every`,
+    2 `eval_every`, ... and after the last step. `watch` is told the iteration at each evaluation.
+    """
+    net = networks.build(spec.network)
+    splits = [data.split(spec.seed, rep.trial) for rep in reps]
+    feeds = [batches(spec, rep, part) for rep, (part, _) in zip(reps, splits, strict=True)]
+    exams = _exams(spec, reps, splits, data)
+    mask = {name: m.to(data.x.device) for name, m in mask.items()}
+    theta = {name: value.to(data.x.device, copy=True) for name, value in theta0.items()}
+    for name, m in mask.items():
+        theta[name].mul_(m)
+    optimiser = OPTIMISERS[spec.optimiser](spec, theta)
+    curves = []
+
+    def examine(i):
+        curves.append({"iteration": torch.tensor(i), **evaluate(net, theta, exams)})
+        watch(i)
+
+    for i in range(spec.iterations):
+        if i % spec.eval_every == 0:
+            examine(i)
+        x, y = _take(data, torch.stack([next(feed) for feed in feeds]))
+        gradients = gradient(net, theta, x, y)
+        for name, m in mask.items():
+            gradients[name].mul_(m)  # d f(x; m ⊙ θ) / dθ = m ⊙ f′; the product itself needs no work, θ stays m ⊙ θ
+        optimiser.step(theta, gradients)
+    examine(spec.iterations)
+    return theta, {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
+
+
+def gradient(net: nn.Module, theta: Theta, x: Tensor, y: Tensor) -> Theta:
+    """Of the *sum* over rows of the mean cross-entropy over a row's batch, so that each row gets its own gradient."""
+    leaves = {name: value.detach().requires_grad_() for name, value in theta.items()}
+    logits = forward(net, leaves, x)
+    loss = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum") / y.shape[1]
+    return dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True))
+
+
+@torch.no_grad()
+def evaluate(net: nn.Module, theta: Theta, exams: Exams) -> Curves:
+    """Mean cross-entropy and accuracy in percent, [R] each, on each exam: `<exam>_loss` and `<exam>_acc`."""
+    points = {}
+    for name, (x, y) in exams.items():
+        loss, right = 0, 0
+        for x_part, y_part in zip(x.split(CHUNK, dim=1), y.split(CHUNK, dim=1), strict=True):
+            logits = forward(net, theta, x_part)
+            errors = F.cross_entropy(logits.flatten(0, 1), y_part.flatten(), reduction="none").view(y_part.shape)
+            loss = loss + errors.sum(1)
+            right = right + (logits.argmax(-1) == y_part).sum(1)
+        points[f"{name}_loss"], points[f"{name}_acc"] = loss / y.shape[1], 100 * right.double() / y.shape[1]
+    return points
+
+
+class Adam:
+    """Adam (β 0.9 and 0.999, ε 1e-8): elementwise, so no row sees another, and a weight whose gradient is always 0 stays."""
+
+    def __init__(self, spec: Spec, theta: Theta):
+        self.lr = spec.lr
+        self.moments = [{name: torch.zeros_like(value) for name, value in theta.items()} for _ in range(2)]
+        self.steps = {name: torch.zeros((), device=value.device) for name, value in theta.items()}
+
+    @torch.no_grad()
+    def step(self, theta: Theta, gradients: Theta) -> None:
+        """Change `theta` in place."""
+        params, grads, first, second, steps = (
+            [d[n] for n in theta] for d in (theta, gradients, *self.moments, self.steps)
+        )
+        settings = dict(lr=self.lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False)
+        adam(params, grads, first, second, [], steps, fused=True, **settings)
+
+
+OPTIMISERS = {"adam": Adam}
+
+
+def _exams(spec: Spec, reps: list[Rep], splits: list[tuple[Tensor, Tensor]], data: Data) -> Exams:
+    def sample(rep, part):
+        order = torch.randperm(len(part), generator=stream(spec.seed, rep.trial, "train_eval"))
+        return part[order[: spec.train_eval]]
+
+    known = [sample(rep, part) for rep, (part, _) in zip(reps, splits, strict=True)]
+    x_test, y_test = data.x[data.n_train :], data.y[data.n_train :]
+    return {
+        "val": _take(data, torch.stack([valid for _, valid in splits])),
+        "test": (x_test.expand(len(reps), *x_test.shape), y_test.expand(len(reps), *y_test.shape)),
+        "train": _take(data, torch.stack(known)),
+    }
+
+
+def _take(data: Data, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Inputs [R, B, ...] and labels [R, B] at indices [R, B]."""
+    flat = index.flatten().to(data.x.device, non_blocking=True)
+    x, y = data.x.index_select(0, flat), data.y.index_select(0, flat)
+    return x.view(*index.shape, *x.shape[1:]), y.view(index.shape)
