@@ -1,7 +1,7 @@
 """The replicate axis: R networks of one Spec side by side. The only file that knows how R meets an operator.
 
-Weights are dicts of tensors [R, *shape], masks likewise; row r belongs to `reps[r]`. Each row must compute what it would
-compute alone: nothing here may mix rows.
+Weights are dicts of tensors [R, *shape], masks likewise; row r belongs to `reps[r]`. Each row must compute what it
+would compute alone: nothing here may mix rows.
 """
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 Theta = dict[str, Tensor]
+BATCHED = ("cuda", "mps", "xpu")  # devices on which one operation on all rows beats one operation per row
 
 
 def stack(rows: list[Theta]) -> Theta:
@@ -24,13 +25,12 @@ def take(theta: Theta, rows: list[int]) -> Theta:
 def forward(net: nn.Module, theta: Theta, x: Tensor) -> Tensor:
     """f(x_r; θ_r) for each row: x [R, B, ...] -> logits [R, B, classes].
 
-    On a CPU one network after the other (its caches hold one), on an accelerator all at once.
+    On an accelerator all at once, on a CPU one network after the other, because its caches hold one.
     """
+    if x.device.type in BATCHED:
+        return vmap(lambda one, x_one: functional_call(net, one, (x_one,)))(theta, x)
     if len(x) == 1:  # views in, views out: nothing is copied
         return functional_call(net, {name: value.squeeze(0) for name, value in theta.items()}, (x.squeeze(0),))[None]
-    if x.device.type == "cpu":
-        networks = zip(*(value.unbind(0) for value in theta.values()), strict=True)
-        return torch.stack(
-            [functional_call(net, dict(zip(theta, one, strict=True)), (x[r],)) for r, one in enumerate(networks)]
-        )
-    return vmap(lambda one, x_one: functional_call(net, one, (x_one,)))(theta, x)
+    rows = zip(*(value.unbind(0) for value in theta.values()), strict=True)
+    logits = [functional_call(net, dict(zip(theta, row, strict=True)), (x[r],)) for r, row in enumerate(rows)]
+    return torch.stack(logits)

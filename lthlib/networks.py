@@ -1,4 +1,4 @@
-"""The paper's networks, each as a textbook module for ONE network: no mask, no replicate axis; and their initialisation."""
+"""The paper's networks, each a textbook module for ONE network (no mask, no replicate axis); their first weights."""
 
 import math
 

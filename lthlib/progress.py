@@ -7,8 +7,8 @@ from tqdm import tqdm
 
 
 class Bars:
-    """The bars of one experiment. `tell` says what a worker did; `refresh` hears what came through the queue, if there is
-    one. Without a terminal (a notebook, a log) only the bar of the whole is drawn, and seldom."""
+    """The bars of one experiment. `tell` says what a worker did; `refresh` hears what came through the queue, if there
+    is one. Without a terminal (a notebook, a log) only the bar of the whole is drawn, and seldom."""
 
     queue = None
 

@@ -49,7 +49,9 @@ def _processor() -> str:
 
 @cache
 def _versions() -> str:
-    return json.dumps({"python": platform.python_version(), **{name: _version(name) for name in ("lthlib", "torch", "numpy")}})
+    return json.dumps(
+        {"python": platform.python_version(), **{name: _version(name) for name in ("lthlib", "torch", "numpy")}}
+    )
 
 
 def _version(package: str) -> str:

@@ -4,14 +4,15 @@
                             ticket-t0-r03-d0.parquet     one row per evaluation, with its provenance
                             ticket-t0-r03-d0.npz         what a later round, a branch or an analysis needs of it
 
-A file appears by renaming a finished one, so that it is whole or absent, whoever else writes. `results/` is read by the same
-code: there, `pack` has put all the rows of an experiment into one file.
+A file appears by renaming a finished one, so that it is whole or absent, whoever else writes. `results/` is read by the
+same code: there, `pack` has put all the rows of an experiment into one file.
 """
 
 import contextlib
 import os
 import uuid
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,9 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             _replace(folder / "spec.json", lambda path: path.write_text(specs.as_json(spec) + "\n"))
         except OSError as error:
-            raise StoreError(f"cannot write to the store {self.path} ({error.strerror}): choose another with --store") from None
+            raise StoreError(
+                f"cannot write to the store {self.path} ({error.strerror}): choose another with --store"
+            ) from None
         return self
 
     def has(self, spec: Spec, rep: Rep) -> bool:
@@ -68,11 +71,14 @@ class Store:
         with np.load(self._file(spec, rep, "npz")) as kept:
             return dict(kept)
 
-    def experiments(self) -> list[Spec]:
-        """The experiments that have results here, from the rows themselves."""
-        rows = self.rows()
-        newest = rows.drop_duplicates("key", keep="last")["spec"] if len(rows) else []
-        return [specs.from_json(text) for text in newest]
+    def experiments(self, rows: pd.DataFrame) -> list[Spec]:
+        """The experiments of these rows, each with the extent that was asked for last."""
+        found = []
+        for _, experiment in rows.groupby("key", sort=False):
+            spec = specs.from_json(experiment.sort_values("finished")["spec"].iloc[-1])
+            asked = self._folder(spec) / "spec.json"
+            found.append(specs.from_json(asked.read_text()) if asked.is_file() else spec)
+        return found
 
     def rows(self, spec: Spec | None = None) -> pd.DataFrame:
         """All rows, or those of one experiment: one row per evaluation, in order of training and iteration."""
@@ -105,9 +111,11 @@ class Store:
 
 
 def published() -> Store:
-    """The committed results: the folder `results` of the nearest parent of the working directory that holds the book."""
+    """The committed results: the folder `results` beside the book, looked for from the working directory up."""
     here = Path.cwd()
-    homes = [folder for folder in (here, *here.parents, Path(__file__).parent.parent) if (folder / "_toc.yml").is_file()]
+    homes = [
+        folder for folder in (here, *here.parents, Path(__file__).parent.parent) if (folder / "_toc.yml").is_file()
+    ]
     return Store(homes[0] / "results" if homes else here / "results")
 
 
@@ -115,7 +123,7 @@ def _kinds(rep: Rep) -> tuple[str, ...]:
     return ("npz", "parquet") if rep.arm == "ticket" else ("parquet",)
 
 
-READERS = {"parquet": pq.read_metadata, "npz": lambda file: np.load(file).close()}
+READERS = {"parquet": pq.read_metadata, "npz": lambda file: zipfile.ZipFile(file).close()}
 
 
 def _whole(file: Path, read) -> bool:
@@ -123,7 +131,7 @@ def _whole(file: Path, read) -> bool:
         return False
     try:
         read(file)
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes its reader raise
+    except Exception as error:  # whatever a damaged file makes its reader raise
         _set_aside(file, error)
         return False
     return True
@@ -132,7 +140,7 @@ def _whole(file: Path, read) -> bool:
 def _read_rows(file: Path) -> pa.Table | None:
     try:
         return pq.read_table(file)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         _set_aside(file, error)
         return None
 

@@ -21,7 +21,7 @@ from lthlib.work import Job
 
 
 def plan(spec: Spec) -> list[Rep]:
-    """Every training of an experiment: the trunk (each trial's tickets, the dense network being round 0), then the branches."""
+    """Every training of an experiment: the trunk (a trial's tickets; round 0 is the dense network), then branches."""
     trunk = [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(spec.rounds + 1)]
     return trunk + [rep for trial in range(spec.trials) for rep in branches(spec, trial)]
 
@@ -55,8 +55,8 @@ def run(
     """Train what the experiment still misses, on this machine, and store each training as it ends.
 
     On a CPU each of `workers` processes of one thread (default: one per core) trains one network at a time; on an
-    accelerator one process trains whole cohorts. It may be killed at any moment and called again: what is stored stays, and
-    the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
+    accelerator one process trains whole cohorts. It may be killed at any moment and called again: what is stored stays,
+    and the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
     """
     device = choose_device(device)
     workers = (1 if device != "cpu" else os.cpu_count() or 1) if workers is None else workers
@@ -83,10 +83,10 @@ def run(
 
 def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
     """Submit the chains of tickets, and behind each the branches that hang on it, and wait for all."""
-    width = 1 if job.device == "cpu" else len(todo)
+    most = width(job, todo)
     trials = sorted({rep.trial for rep in todo})
     pending: dict[Future, tuple[int, ...]] = {}
-    for some in _chunks(trials, width):
+    for some in _chunks(trials, most):
         chain = replace(job, reps=tuple(Rep("ticket", trial) for trial in some))
         pending[pool.submit(_do, chain)] = some
     while pending:
@@ -95,8 +95,13 @@ def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
         for future in done:
             some = pending.pop(future)
             future.result()
-            for reps in _cohorts([rep for rep in todo if rep.arm != "ticket" and rep.trial in some], width):
+            for reps in _cohorts([rep for rep in todo if rep.arm != "ticket" and rep.trial in some], most):
                 pending[pool.submit(_do, replace(job, reps=reps))] = ()
+
+
+def width(job: Job, todo: list[Rep]) -> int:
+    """The most networks of one cohort: on a CPU one, whose weights stay in the cache, on an accelerator all."""
+    return 1 if job.device == "cpu" else len(todo)
 
 
 def choose_device(device: str) -> str:
@@ -106,7 +111,9 @@ def choose_device(device: str) -> str:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError):
-        raise SpecError(f"the device '{device}' is not available here: choose cpu, or auto for the best there is") from None
+        raise SpecError(
+            f"the device '{device}' is not available here: choose cpu, or auto for the best there is"
+        ) from None
     return device
 
 
@@ -126,7 +133,9 @@ def _chunks(items: list, width: int) -> Iterator[tuple]:
 
 # --- where the work is done -------------------------------------------------------------------------------------------
 
-_report: work.Report = lambda label, iteration, stored: None
+
+def _report(label: str, iteration: int, stored: int) -> None:
+    """Where this process says how far it is; `executor` and `_start` put something better here."""
 
 
 def _do(job: Job) -> None:

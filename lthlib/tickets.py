@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-
 from lthlib import masks, networks
 from lthlib.cohort import Theta, stack
 from lthlib.masks import Mask
@@ -44,7 +43,7 @@ def fresh(spec: Spec, reps: list[Rep]) -> Theta:
 
 
 def oneshot(spec: Spec, dense: Theta, level: int) -> Mask:
-    """One-shot pruning (Section 2): drop `level` x 2.5 % of each hidden layer at once, and half of that of the output."""
+    """One-shot pruning (Section 2): drop `level` x 2.5 % of each hidden layer at once, half of that of the output."""
     share = 0.025 * level
     portions = {name: share * rate / spec.rate_fc for name, rate in rates(spec).items()}
     return masks.prune(dense, masks.ones(dense, _layers(spec)), portions)
@@ -55,7 +54,7 @@ def scattered(spec: Spec, mask: Mask, reps: list[Rep]) -> Mask:
     return masks.shuffle(mask, [stream(spec.seed, r.trial, "shuffle", r.round, r.draw) for r in reps])
 
 
-# The arms that branch off a trial's tickets: from the ticket's round (or, for one-shot, the dense round) to what is trained.
+# The arms that branch off a trial's tickets: from a round (for one-shot the dense one) to the start and mask to train.
 BRANCHES: dict[str, Callable[[Spec, Round, list[Rep]], tuple[Theta, Mask]]] = {
     "reinit": lambda spec, ticket, reps: (fresh(spec, reps), ticket.mask),
     "random": lambda spec, ticket, reps: (fresh(spec, reps), scattered(spec, ticket.mask, reps)),

@@ -1,6 +1,6 @@
 """One training loop and one evaluation, for a cohort of networks: weights, masks and data in, weights and curves out.
 
-No file is written, nothing printed, and there is no early exit: early stopping is an argmin on the recorded curve, later.
+No file is written, nothing printed, and no training ends early: early stopping is an argmin on the recorded curve.
 """
 
 from collections.abc import Callable
@@ -27,16 +27,16 @@ def train(
 ) -> tuple[Theta, Curves]:
     """Train f(x; m ⊙ θ) from θ₀ for `spec.iterations` steps, R networks at once; θ₀ and m are left as they are.
 
-    Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves: mean cross-entropy and accuracy (percent) on the
-    trial's validation set, on the test set and on a fixed part of the trial's training set, at iterations 0, `eval_every`,
-    2 `eval_every`, ... and after the last step. `watch` is told the iteration at each evaluation.
+    Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves: mean cross-entropy and accuracy (percent) on
+    the trial's validation set, on the test set and on a fixed part of the trial's training set, at iterations 0,
+    `eval_every`, 2 `eval_every`, ... and after the last step. `watch` is told the iteration at each evaluation.
     """
     net = networks.build(spec.network)
     splits = [data.split(spec.seed, rep.trial) for rep in reps]
     feeds = [batches(spec, rep, part) for rep, (part, _) in zip(reps, splits, strict=True)]
     exams = _exams(spec, reps, splits, data)
-    mask = {name: m.to(data.x.device) for name, m in mask.items()}
-    theta = {name: value.to(data.x.device, copy=True) for name, value in theta0.items()}
+    mask = {name: m.to(data.labels.device) for name, m in mask.items()}
+    theta = {name: value.to(data.labels.device, copy=True) for name, value in theta0.items()}
     for name, m in mask.items():
         theta[name].mul_(m)
     optimiser = OPTIMISERS[spec.optimiser](spec, theta)
@@ -49,7 +49,7 @@ def train(
     for i in range(spec.iterations):
         if i % spec.eval_every == 0:
             examine(i)
-        x, y = _take(data, torch.stack([next(feed) for feed in feeds]))
+        x, y = data.at(torch.stack([next(feed) for feed in feeds]))
         gradients = gradient(net, theta, x, y)
         for name, m in mask.items():
             gradients[name].mul_(m)  # d f(x; m ⊙ θ) / dθ = m ⊙ f′; the product itself needs no work, θ stays m ⊙ θ
@@ -81,8 +81,11 @@ def evaluate(net: nn.Module, theta: Theta, exams: Exams) -> Curves:
     return points
 
 
+ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
+
+
 class Adam:
-    """Adam (β 0.9 and 0.999, ε 1e-8): elementwise, so no row sees another, and a weight whose gradient is always 0 stays."""
+    """Adam (β 0.9 and 0.999, ε 1e-8): elementwise, so no row sees another and a weight without a gradient stays."""
 
     def __init__(self, spec: Spec, theta: Theta):
         self.lr = spec.lr
@@ -92,11 +95,9 @@ class Adam:
     @torch.no_grad()
     def step(self, theta: Theta, gradients: Theta) -> None:
         """Change `theta` in place."""
-        params, grads, first, second, steps = (
-            [d[n] for n in theta] for d in (theta, gradients, *self.moments, self.steps)
-        )
-        settings = dict(lr=self.lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False)
-        adam(params, grads, first, second, [], steps, fused=True, **settings)
+        grads = [gradients[name].contiguous() for name in theta]  # the fused kernel ignores strides
+        params, first, second, steps = ([d[name] for name in theta] for d in (theta, *self.moments, self.steps))
+        adam(params, grads, first, second, [], steps, fused=True, lr=self.lr, **ADAM)
 
 
 OPTIMISERS = {"adam": Adam}
@@ -108,16 +109,9 @@ def _exams(spec: Spec, reps: list[Rep], splits: list[tuple[Tensor, Tensor]], dat
         return part[order[: spec.train_eval]]
 
     known = [sample(rep, part) for rep, (part, _) in zip(reps, splits, strict=True)]
-    x_test, y_test = data.x[data.n_train :], data.y[data.n_train :]
+    x, y = data.at(torch.arange(data.n_train, len(data.labels))[None])
     return {
-        "val": _take(data, torch.stack([valid for _, valid in splits])),
-        "test": (x_test.expand(len(reps), *x_test.shape), y_test.expand(len(reps), *y_test.shape)),
-        "train": _take(data, torch.stack(known)),
+        "val": data.at(torch.stack([valid for _, valid in splits])),
+        "test": (x.expand(len(reps), -1, -1), y.expand(len(reps), -1)),
+        "train": data.at(torch.stack(known)),
     }
-
-
-def _take(data: Data, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Inputs [R, B, ...] and labels [R, B] at indices [R, B]."""
-    flat = index.flatten().to(data.x.device, non_blocking=True)
-    x, y = data.x.index_select(0, flat), data.y.index_select(0, flat)
-    return x.view(*index.shape, *x.shape[1:]), y.view(index.shape)

@@ -21,8 +21,8 @@ from lthlib.train import Curves, train
 
 @dataclass(frozen=True)
 class Job:
-    """Trainings of one arm, as a message to any process: for tickets the whole chains of their trials, for a branch arm one
-    cohort of the same round. What it finds goes to the store; what is there already is not trained again."""
+    """Trainings of one arm, as a message to any process: for tickets the whole chains of their trials, for a branch arm
+    one cohort of the same round. What it finds goes to the store; what is there already is not trained again."""
 
     spec: Spec
     reps: tuple[Rep, ...]
@@ -95,7 +95,10 @@ def _recall(store: Store, spec: Spec, reps: list[Rep]) -> tuple[Mask, Theta]:
     kept = [store.arrays(spec, rep) for rep in reps]
 
     def cohort(kind):
-        rows = [{n.removeprefix(kind): torch.from_numpy(a).float() for n, a in k.items() if n.startswith(kind)} for k in kept]
+        rows = [
+            {n.removeprefix(kind): torch.from_numpy(a).float() for n, a in k.items() if n.startswith(kind)}
+            for k in kept
+        ]
         return stack(rows)
 
     return cohort("mask."), cohort("theta.")

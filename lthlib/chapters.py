@@ -1,0 +1,96 @@
+"""What a chapter of the book asks for: its parameters checked, its experiment run or the committed one read."""
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lthlib import claims, specs, study, tickets
+from lthlib.curves import summarise
+from lthlib.errors import SpecError, StoreError
+from lthlib.specs import Rep, Spec
+from lthlib.store import Store, published
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment that a chapter draws; `spec` is None where it draws the committed one."""
+
+    network: str
+    spec: Spec | None
+    store: Store
+    data_root: str | None
+    device: str
+
+    def rows(self) -> pd.DataFrame:
+        """One row per evaluation: the committed ones, or those asked for, after training what is missing."""
+        if self.spec is None:
+            return _best(self.network, self.store)
+        study.run(self.spec, self.store.path, self.data_root, self.device)
+        asked = pd.DataFrame(study.plan(self.spec))
+        return self.store.rows(self.spec).merge(asked, on=list(asked.columns))
+
+    def ticket_masks(self, layer: str, trial: int = 0) -> dict[int, np.ndarray]:
+        """The masks of a layer by round, booleans of the layer's shape. A store keeps them, `results/` does not."""
+        rounds = [Rep("ticket", trial, n) for n in range(self.spec.rounds + 1)]
+        return {rep.round: self.store.arrays(self.spec, rep)[f"mask.{layer}"] for rep in rounds}
+
+
+def experiment(
+    network: str,
+    profile: str = "quick",
+    store: str = "store",
+    data_root: str | None = None,
+    device: str = "auto",
+    **changes: Any,
+) -> Experiment:
+    """The experiment that a chapter's parameters describe. Raises SpecError, in one line, if they describe none.
+
+    `changes` are fields of the Spec (trials, rounds, iterations, seed, ...); None leaves the profile's.
+    """
+    spec = specs.spec(network, profile, **changes)
+    device = study.choose_device(device)
+    if profile != "published":
+        return Experiment(network, spec, _shelf(store), data_root, device)
+    given = [name for name, value in changes.items() if value is not None and name != "seed"]
+    if given:
+        raise SpecError(f"the profile published draws committed results as they are: leave out {', '.join(given)}")
+    return Experiment(network, None, published(), data_root, device)
+
+
+def results(profile: str, store: str = "store") -> pd.DataFrame:
+    """All rows there are: the committed ones for `published`, else those of the store."""
+    if profile not in specs.PROFILES:
+        raise SpecError(f"unknown profile '{profile}'; choose from {', '.join(specs.PROFILES)}")
+    return (published() if profile == "published" else _shelf(store)).rows()
+
+
+def source(*things: Any) -> str:
+    """The code of functions or classes, as it runs."""
+    return "\n\n".join(inspect.getsource(thing).rstrip() for thing in things)
+
+
+def branches() -> str:
+    """The code of the table of arms that branch off a ticket."""
+    lines = inspect.getsource(tickets).splitlines()
+    begin = next(n for n, line in enumerate(lines) if line.startswith("BRANCHES"))
+    end = next(n for n, line in enumerate(lines) if n > begin and line == "}")
+    return "\n".join(lines[begin : end + 1])
+
+
+def _best(network: str, store: Store) -> pd.DataFrame:
+    rows = store.rows()
+    rows = rows[rows["network"] == network]
+    if rows.empty:
+        raise StoreError(f"no results of {network} are committed yet: run the chapter with another profile")
+    return rows[rows["key"] == claims.best(summarise(rows))["key"].iloc[0]]
+
+
+def _shelf(store: str) -> Store:
+    """A relative store lies beside the book, wherever a chapter is executed."""
+    if not isinstance(store, str) or not store:
+        raise SpecError(f"store must be the path of a folder, not {store!r}")
+    return Store(published().path.parent / Path(store).expanduser())

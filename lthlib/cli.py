@@ -1,0 +1,158 @@
+"""The command line: `lth run · status · claims · export`."""
+
+import argparse
+import json
+import sys
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pandas as pd
+
+from lthlib import specs
+from lthlib.errors import LthError, SpecError
+from lthlib.store import Store, published
+
+STORE = "store"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command. Exit status 0, 2 for what the user can mend (said in one line), 130 for Ctrl-C."""
+    warnings.showwarning = lambda message, *_: print(f"lth: {message}", file=sys.stderr)
+    options = parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except LthError as error:
+        print(f"lth: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lth: stopped; what is stored stays, and the same command goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of all commands."""
+    top = argparse.ArgumentParser(prog="lth", description="Run, resume and read lottery ticket experiments.")
+    top.add_argument("--version", action="version", version=_version())
+    commands = top.add_subparsers(title="commands", required=True, metavar="run | status | claims | export")
+    run = commands.add_parser("run", help="train what an experiment still misses", description=_run.__doc__)
+    run.add_argument("network", help=f"one of {', '.join((*specs.PAPER, *specs.PLANNED))}")
+    run.add_argument("--profile", default="quick", help=f"one of {', '.join(specs.PROFILES)} (default: quick)")
+    for name, meaning in SIZES.items():
+        run.add_argument(f"--{name}", type=int, metavar="N", help=f"{meaning} (default: the profile's)")
+    run.add_argument("--arms", metavar="A,B", help=f"some of {','.join(specs.ARMS)} (default: all)")
+    run.add_argument("--data", help=f"one of {', '.join(specs.DATA)} (default: the profile's)")
+    run.add_argument(
+        "--data-root", metavar="DIR", help="where data sets are kept (default: $LTH_DATA or ~/.cache/lthlib)"
+    )
+    run.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+    run.add_argument("--workers", type=int, metavar="N", help="processes on a CPU (default: one per core)")
+    run.set_defaults(command=_run)
+    status = commands.add_parser("status", help="what is stored and what is missing", description=_status.__doc__)
+    status.set_defaults(command=_status)
+    claims = commands.add_parser("claims", help="the paper's claims, measured", description=_claims.__doc__)
+    claims.set_defaults(command=_claims)
+    export = commands.add_parser("export", help="pack results into one file each", description=_export.__doc__)
+    export.add_argument("--to", default="results", metavar="DIR", help="where to (default: results)")
+    export.set_defaults(command=_export)
+    for command in (run, status, export):
+        command.add_argument("--store", default=STORE, metavar="DIR", help=f"folder of results (default: {STORE})")
+    claims.add_argument("--store", metavar="DIR", help="folder of results (default: the committed ones)")
+    for command in (status, claims):
+        command.add_argument("--json", action="store_true", help="as JSON")
+    return top
+
+
+SIZES = {
+    "trials": "networks with initial weights of their own",
+    "rounds": "prunings of each",
+    "iterations": "steps of each training",
+    "reinits": "new draws per ticket in the reinit arms",
+    "randoms": "random masks per ticket",
+    "seed": "of all randomness",
+}
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Train what an experiment still misses, and store each training as it ends. May be stopped and started again."""
+    from lthlib import study
+
+    if options.profile == "published":
+        raise SpecError(
+            "the profile published trains nothing: it draws the committed results; run quick, laptop or paper"
+        )
+    changes = {name: getattr(options, name) for name in (*SIZES, "data")}
+    arms = options.arms and tuple(options.arms.split(","))
+    spec = specs.spec(options.network, options.profile, arms=arms, **changes)
+    study.run(spec, options.store, options.data_root, options.device, options.workers)
+    print(f"{len(study.plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")
+
+
+def _status(options: argparse.Namespace) -> None:
+    """Per experiment: what is stored, what the last `run` asked for and is missing, and what it cost."""
+    from lthlib.study import missing, plan
+
+    store = _existing(options.store)
+    rows, lines = store.rows(), []
+    for spec in store.experiments(rows):
+        trainings = rows[rows["key"] == specs.key(spec)].drop_duplicates(["arm", "trial", "round", "draw"])
+        lacking = missing(spec, store)
+        lines.append(
+            {
+                "network": spec.network,
+                "key": specs.key(spec),
+                "data": spec.data,
+                "iterations": spec.iterations,
+                "stored": len(trainings),
+                "planned": len(plan(spec)),
+                "missing": len(lacking),
+                "by_arm": trainings["arm"].value_counts().to_dict(),
+                "hours": round(trainings["seconds"].sum() / 3600, 3),
+                "devices": sorted(trainings["device"].unique()),
+            }
+        )
+    if options.json:
+        print(json.dumps(lines, indent=2))
+    elif not lines:
+        print(f"the store {options.store} is empty: lth run lenet")
+    else:
+        table = pd.DataFrame(lines).drop(columns="devices")
+        table["by_arm"] = table["by_arm"].map(lambda counts: ", ".join(f"{n} {arm}" for arm, n in counts.items()))
+        print(table.to_string(index=False))
+
+
+def _claims(options: argparse.Namespace) -> None:
+    """The paper's claims, each with what its text and its figures say, what our results say, and a verdict."""
+    from lthlib import claims
+
+    store = _existing(options.store) if options.store else published()
+    ledger = claims.ledger(store.rows())
+    if options.json:
+        print(json.dumps(claims.as_json(ledger), indent=2, ensure_ascii=False))
+    else:
+        print(claims.as_text(ledger))
+
+
+def _export(options: argparse.Namespace) -> None:
+    """Pack all rows of each experiment into one Parquet file, as the book reads them."""
+    store = _existing(options.store)
+    for spec in store.experiments(store.rows()):
+        print(store.pack(spec, options.to))
+
+
+def _existing(path: str) -> Store:
+    if not Path(path).is_dir():
+        raise SpecError(f"there is no store at {path}: name one with --store, or make one with lth run")
+    return Store(path)
+
+
+def _version() -> str:
+    try:
+        return f"lth {version('lthlib')}"
+    except PackageNotFoundError:
+        return "lth (not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The tables of the book: results and claims as HTML for a page and as text for a terminal."""
+
+import json
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from lthlib.curves import TRAINING, spread
+from lthlib.specs import ARMS
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that a notebook cell shows. Cells are text; `notes` are small print under a row."""
+
+    frame: pd.DataFrame
+    caption: str
+    notes: list[str] | None = None
+    classes: str = "lth-table"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
+        body = []
+        for n, row in enumerate(self.frame.astype(str).itertuples(index=False)):
+            body.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
+            if self.notes and self.notes[n]:
+                note = f'<td colspan="{len(row)}">{escape(self.notes[n])}</td>'
+                body.append(f'<tr class="lth-note">{note}</tr>')
+        return (
+            f'<div class="{self.classes}"><table><caption>{escape(self.caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n{self.frame.to_string(index=False)}"
+
+
+def scale(rows: pd.DataFrame) -> Table:
+    """At what scale an experiment was run: one line per arm, with how many trainings and what they cost."""
+    first = rows.iloc[0]
+    ran = rows.groupby(TRAINING).agg(seconds=("seconds", "first"), iterations=("iteration", "max")).reset_index()
+    lines = [
+        {
+            "arm": arm,
+            "what it is": meaning,
+            "trials": part["trial"].nunique(),
+            "draws": part["draw"].nunique(),
+            "rounds or levels": part["round"].nunique() - (arm == "ticket"),
+            "trainings": len(part),
+            "hours": f"{part['seconds'].sum() / 3600:.2f}",
+        }
+        for arm, meaning in ARMS.items()
+        if len(part := ran[ran["arm"] == arm])
+    ]
+    caption = (
+        f"{first['data_label']}. {ran['iterations'].max():,} iterations per training, batches of "
+        f"{json.loads(first['spec'])['batch']}. Hours are the sum over trainings on {first['device']}. "
+        f"Experiment {first['key']}."
+    )
+    return Table(pd.DataFrame(lines), caption)
+
+
+def rounds(trainings: pd.DataFrame) -> Table:
+    """Early stop and accuracy there, by arm and round: means over trials."""
+    stop, accuracy = (spread(trainings, name) for name in ("es", "acc_es"))
+    table = pd.DataFrame(
+        {
+            "arm": stop["arm"],
+            "round": stop["round"],
+            "weights remaining (%)": stop["remaining"].map("{:.1f}".format),
+            "early stop (iteration)": stop["mean"].map("{:,.0f}".format),
+            "test accuracy there (%)": accuracy["mean"].map("{:.1f}".format),
+        }
+    )
+    n = trainings["trial"].nunique()
+    who = "One trial" if n == 1 else f"Means over {n} trials"
+    order = table["arm"].map(list(ARMS).index)
+    caption = f"{who}; {trainings['data_label'].iloc[0]}; {trainings['iterations'].max():,} iterations per training."
+    return Table(table.assign(order=order).sort_values(["order", "round"]).drop(columns="order"), caption)
+
+
+def ledger(claims: pd.DataFrame) -> Table:
+    """Claims with what the paper's text and figures say, what we measured, and the verdict with its reason."""
+    table = pd.DataFrame(
+        {
+            "": claims["id"],
+            "claim, in our words": claims["statement"],
+            "text": [_value(v, u) for v, u in zip(claims["text"], claims["unit"], strict=True)],
+            "figure": claims["figure"].map(_number),
+            "ours": [_ours(claim) for claim in claims.to_dict("records")],
+            "verdict": claims["verdict"],
+        }
+    )
+    scales = [s for s in dict.fromkeys(claims["scale"]) if s]
+    caption = f"Ours: {' | '.join(scales)}. In brackets the range of single trials." if scales else "Not run yet."
+    return Table(table, caption, [_reasons(claim) for claim in claims.to_dict("records")], "lth-table lth-ledger")
+
+
+def verdicts(claims: pd.DataFrame) -> Table:
+    """How many claims have which verdict."""
+    from lthlib.claims import VERDICTS
+
+    counts = claims["verdict"].value_counts()
+    table = pd.DataFrame({"verdict": VERDICTS, "claims": [int(counts.get(v, 0)) for v in VERDICTS]})
+    return Table(table, f"{len(claims)} claims.")
+
+
+def _ours(claim: dict) -> str:
+    value = _number(claim["ours"])
+    if claim["n"] and pd.notna(claim["low"]) and pd.notna(claim["high"]):
+        return f"{value} [{_number(claim['low'])} to {_number(claim['high'])}], n = {claim['n']}"
+    return f"{value}, n = {claim['n']}" if claim["n"] else value
+
+
+def _reasons(claim: dict) -> str:
+    parts = [f"Why {claim['verdict']}: {claim['why']}." if claim["n"] and claim["why"] else "", claim.get("note") or ""]
+    return " ".join(part for part in parts if part)
+
+
+def _value(value, unit: str) -> str:
+    shown = _number(value)
+    if shown == "–" or not isinstance(value, int | float):
+        return shown
+    return f"P_m {shown} %" if unit == "P_m" else f"{shown} {unit}"
+
+
+def _number(value) -> str:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    return (
+        f"{value:,.4g}"
+        if isinstance(value, float) and abs(value) < 1000
+        else f"{value:,}"
+        if isinstance(value, int | float)
+        else str(value)
+    )

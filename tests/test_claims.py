@@ -1,0 +1,377 @@
+"""The ledger: the paper's own curves must give the paper's own numbers, and anything less must say so."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rows import make_rows
+
+from lthlib import claims
+from lthlib.curves import TRAINING, summarise
+
+IDS = [f"L{i}" for i in range(1, 12)] + [f"C{i}" for i in range(1, 6)] + ["D1", "D2"]
+IDS += [f"{letter}{i}" for letter, n in (("V", 6), ("R", 5)) for i in range(1, n + 1)] + ["A1"]
+IDS += [f"{letter}{i}" for letter, n in (("G", 6), ("H", 3), ("W", 2), ("F", 7)) for i in range(1, n + 1)]
+CONV = {"conv2": 20_000, "conv4": 25_000, "conv6": 30_000}
+
+
+def sparse(rows):
+    """The early stop and the end of every training: all that claims look at, in a hundredth of the rows."""
+    training = rows.groupby(TRAINING, observed=True)
+    ends = rows["iteration"] == training["iteration"].transform("max")
+    return rows[ends | (rows["val_loss"] == training["val_loss"].transform("min"))]
+
+
+@pytest.fixture(scope="module")
+def lenet():
+    return sparse(make_rows(arms=("ticket", "reinit", "oneshot"), rounds=20))
+
+
+@pytest.fixture(scope="module")
+def paper_ledger(lenet):
+    """The ledger of rows that have the paper's plotted means."""
+    conv = [sparse(make_rows(network=n, iterations=i, key=n.ljust(12, "0"))) for n, i in CONV.items()]
+    return claims.ledger(pd.concat([lenet, *conv])).set_index("id")
+
+
+def line(rows, claim):
+    """One claim's line of the ledger."""
+    return claims.ledger(rows, [c for c in claims.load() if c["id"] == claim]).iloc[0]
+
+
+def change(rows, arm, **shift):
+    """The same rows with a quantity of one arm shifted, the dense network left alone."""
+    where = (rows["arm"] == arm) & (rows["round"] > 0)
+    return rows.assign(**{name: rows[name].where(~where, rows[name] + by) for name, by in shift.items()})
+
+
+# --- the file ---
+
+
+def test_every_claim_of_the_paper_is_there_once():
+    assert sorted(c["id"] for c in claims.load()) == sorted(IDS)
+
+
+def test_lenet_and_conv_claims_and_only_those_are_measured():
+    measured = {c["id"] for c in claims.load() if any("measure" in p for p in c["parts"])}
+    assert measured == {i for i in IDS if i[0] in "LC"} | {"A1"}
+
+
+def test_every_tolerance_has_its_reason():
+    for claim in claims.load():
+        for part in claim["parts"]:
+            assert len(part["tolerance"]["because"]) > 10, claim["id"]
+
+
+GOOD = """
+- id: X1
+  section: "2"
+  network: lenet
+  statement: Something.
+  text: 1
+  figure: null
+  unit: pp
+  direction: about
+  tolerance: {within: 1, because: a reason}
+  measure: {gain: {at: 13.5}}
+"""
+BAD = {
+    "no 'unit'": GOOD.replace("  unit: pp\n", ""),
+    "no 'id'": GOOD.replace("- id: X1\n  section", "- section"),
+    "unknown measure 'gian'": GOOD.replace("gain", "gian"),
+    "missing a required argument: 'at'": GOOD.replace("at: 13.5", ""),
+    "unexpected keyword argument 'of'": GOOD.replace("at: 13.5", "at: 13.5, of: 3"),
+    "unknown direction 'up'": GOOD.replace("about", "up"),
+    "needs a reason": GOOD.replace(", because: a reason", ""),
+    "share for a range, otherwise within or factor": GOOD.replace("within", "roughly"),
+    "needs a number": GOOD.replace("text: 1", "text: some"),
+    "given twice": GOOD + GOOD,
+    "must be a list": "X1: 3",
+    "cannot be read": GOOD + "\n  }",
+    "name at least one part": GOOD + "  parts: []\n",
+}
+
+
+def test_a_good_entry_loads(tmp_path):
+    (tmp_path / "claims.yml").write_text(GOOD)
+    assert [c["id"] for c in claims.load(tmp_path / "claims.yml")] == ["X1"]
+
+
+@pytest.mark.parametrize("complaint", BAD)
+def test_a_malformed_entry_gives_one_clear_line(tmp_path, complaint):
+    (tmp_path / "claims.yml").write_text(BAD[complaint])
+    with pytest.raises(ValueError, match=r"^claims.yml: ") as error:
+        claims.load(tmp_path / "claims.yml")
+    assert complaint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_gives_one_clear_line(tmp_path):
+    with pytest.raises(ValueError, match=r"^claims.yml: cannot be read"):
+        claims.load(tmp_path / "claims.yml")
+
+
+def test_an_installed_package_reads_its_own_copy(tmp_path, monkeypatch):
+    assert claims.path() == Path(claims.__file__).parents[1] / "book" / "claims.yml"
+    monkeypatch.setattr(claims, "__file__", str(tmp_path / "lthlib" / "claims.py"))
+    assert claims.path() == tmp_path / "lthlib" / "claims.yml"
+
+
+def test_claims_need_no_torch():
+    code = "import sys, lthlib.claims; sys.exit('torch' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=Path(claims.__file__).parents[1], check=False).returncode == 0
+    )
+
+
+# --- the paper's curves give the paper's numbers ---
+
+
+@pytest.mark.parametrize("claim", ["L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "C1", "C2", "C3", "C5", "A1"])
+def test_the_papers_own_curves_give_the_figure_column(paper_ledger, claim):
+    found = paper_ledger.loc[claim]
+    pairs = zip(str(found["ours"]).split(" / "), str(found["figure"]).split(" / "), strict=True)
+    for ours, figure in pairs:
+        if ours != "–":  # networks that have not been run
+            assert float(ours) == pytest.approx(float(figure), rel=0.01, abs=0.006)
+
+
+def test_one_shot_tickets_win_at_the_levels_of_the_papers_figure(paper_ledger):
+    assert paper_ledger.loc["L10", "ours"].endswith("67.6 to 20.2")
+    assert paper_ledger.loc["L11", "ours"] == "95.0 to 90.0, 85.0 to 7.7"
+
+
+def test_tickets_gain_at_the_end_of_training_as_in_the_papers_figure(paper_ledger):
+    assert paper_ledger.loc["C4", "ours"].split(" / ")[1::2] == ["4.47", "3.01", "3.37"]
+
+
+def test_where_text_and_figure_differ_the_ledger_says_which_is_nearer(paper_ledger):
+    for claim, figure in (("L1", "19.5"), ("L2", "6.95"), ("L7", "2.16")):
+        assert f"nearer to the figure's {figure}" in paper_ledger.loc[claim, "why"]
+
+
+def test_all_measured_lenet_claims_hold_on_the_papers_curves(paper_ledger):
+    assert set(paper_ledger.loc[[i for i in IDS if i[0] == "L"], "verdict"]) == {"reproduced"}
+
+
+def test_a_claim_about_several_networks_is_partly_reproduced_until_all_have_run(paper_ledger, lenet):
+    assert paper_ledger.loc["A1", "verdict"] == "partly"
+    assert "VGG-19: not run yet" in paper_ledger.loc["A1", "why"]
+    assert line(lenet[lenet["arm"] == "ticket"], "C1")["verdict"] == "not run yet"
+
+
+# --- what is measured, against naive loops ---
+
+
+def toy(stops, arm="ticket", level=0, accuracy=90.0, draw=0):
+    """Trainings of 10,000 iterations that stop at the given iterations, one per trial."""
+    rows = make_rows(trials=1, rounds=0, arms=("ticket",), iterations=10_000)
+    remaining = {0: 100.0, 7: 21.07, 9: 13.52}[level]
+    out = []
+    for trial, es in enumerate(stops):
+        loss = (rows["iteration"] - es).abs() / 1e4
+        own = dict(arm=arm, trial=trial, round=level, draw=draw, val_loss=loss, test_acc=accuracy + trial / 10)
+        out.append(rows.assign(remaining=remaining, **own))
+    return pd.concat(out)
+
+
+def test_ratio_of_means_and_mean_of_ratios_are_both_given():
+    found = line(pd.concat([toy([1000, 9000]), toy([500, 9000], level=7)]), "L1")
+    assert found["ours"] == pytest.approx(100 * (1 - 9500 / 10_000))  # 5 %
+    assert "mean of the trials' own ratios 25" in found["why"]
+    assert (found["low"], found["high"], found["n"]) == (0, 50, 2)
+
+
+def test_draws_of_a_reinit_are_averaged_before_trials_are_compared():
+    rows = [toy([2000, 2000]), toy([1000, 1000], level=7)]
+    rows += [toy([1500, 4000], "reinit", 7, draw=0), toy([2500, 6000], "reinit", 7, draw=1)]
+    found = line(pd.concat(rows), "L7")
+    assert found["ours"] == pytest.approx(3.5)
+    assert (found["low"], found["high"], found["n"]) == (2, 5, 2)
+
+
+def test_only_trials_that_hold_both_sides_are_compared():
+    rows = pd.concat([toy([1000, 2000, 9000]), toy([500, 1000], level=7)])
+    found = line(rows, "L1")
+    assert (found["ours"], found["n"]) == (pytest.approx(50), 2)
+
+
+def test_gains_are_paired_trial_by_trial(lenet):
+    t = summarise(lenet)
+    dense = t[(t["arm"] == "ticket") & (t["round"] == 0)].set_index("trial")["acc_es"]
+    ticket = t[(t["arm"] == "ticket") & (t["round"] == 9)].set_index("trial")["acc_es"]
+    differences = [ticket[i] - dense[i] for i in range(5)]
+    found = line(lenet, "L3")
+    assert found["ours"] == pytest.approx(np.mean(differences))
+    assert (found["low"], found["high"]) == (pytest.approx(min(differences)), pytest.approx(max(differences)))
+
+
+# --- verdicts ---
+
+
+def test_a_ticket_no_better_than_its_reinit_is_not_reproduced(lenet):
+    rows = change(lenet, "ticket", test_acc=-1.0)
+    assert line(rows, "L8")["verdict"] == "not reproduced"
+    assert line(rows, "L3")["verdict"] == "not reproduced"
+    assert line(rows, "L11")["verdict"] == "reproduced"  # the one-shot arm was left alone
+
+
+def test_arms_swapped_turn_the_comparison_round(lenet):
+    pruned = lenet["round"] > 0
+    swapped = lenet.assign(
+        arm=lenet["arm"].where(~pruned, lenet["arm"].replace({"ticket": "reinit", "reinit": "ticket"}))
+    )
+    assert line(swapped, "L7")["verdict"] == "not reproduced"
+    assert line(swapped, "L7")["ours"] == pytest.approx(1 / line(lenet, "L7")["ours"])
+
+
+def test_a_one_sided_claim_may_be_exceeded_a_two_sided_one_not(lenet):
+    rows = change(lenet, "ticket", test_acc=0.8)
+    assert line(rows, "L3")["verdict"] == "reproduced"
+    assert line(rows, "L8")["verdict"] == "partly"
+    assert "the direction holds" in line(rows, "L8")["why"]
+
+
+def test_a_range_that_holds_nowhere_is_not_reproduced(lenet):
+    found = line(change(lenet, "oneshot", test_acc=-2.0), "L11")
+    assert (found["verdict"], found["ours"]) == ("not reproduced", "nowhere")
+
+
+PART = {"direction": "about", "text": 2.0, "figure": 1.0, "unit": "pp", "tolerance": {"within": 0.3}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "value", "alone", "verdict"),
+    [
+        ({}, 2.2, [2.1, 2.3], "reproduced"),
+        ({}, 2.4, [2.35, 2.45], "partly"),
+        ({}, 1.1, [1.0, 1.2], "partly"),  # as the figure, not as the text
+        ({}, 1.3, [0.5, 2.1], "reproduced"),  # our own trials range that far
+        ({}, -0.1, [-0.2, 0.0], "not reproduced"),
+        ({}, 2.0, [-0.1, -0.1, 6.2], "not reproduced"),  # the mean has the sign, most trials have not
+        ({}, 2.0, [2.0], "reproduced"),
+        ({"text": 0.5, "figure": None}, 0.5, [0.5], "partly"),  # one trial, within the paper's trial range
+        ({"direction": "at least"}, 9.0, [8.9, 9.1], "reproduced"),
+        ({"direction": "at most", "text": 20, "neutral": 100, "tolerance": {"factor": 1.0}}, 3.0, [3, 3], "reproduced"),
+        ({"direction": "at most", "text": 20, "neutral": 100, "tolerance": {"factor": 1.0}}, 41.0, [41, 41], "partly"),
+        ({"direction": "at most", "text": 20, "neutral": 100, "tolerance": {"factor": 1.0}}, 3.0, [3], "partly"),
+        (
+            {"direction": "at most", "text": 20, "neutral": 100, "tolerance": {"factor": 1.0}},
+            100,
+            [100, 100],
+            "not reproduced",
+        ),
+    ],
+)
+def test_verdicts(changes, value, alone, verdict):
+    found = claims.judge({**PART, **changes}, claims.Found(value), np.array(alone, dtype=float))
+    assert found[0] == verdict, found[1]
+
+
+def test_one_trial_reproduces_no_effect_smaller_than_the_papers_trial_range():
+    found = line(make_rows(trials=1, rounds=16), "L1")
+    assert (found["verdict"], found["n"]) == ("partly", 1)
+    assert "one trial" in found["why"]
+
+
+# --- what the rows lack, and the scale they were run at ---
+
+
+@pytest.mark.parametrize("rows", [pd.DataFrame(), make_rows(trials=1, rounds=0, arms=("ticket",)).head(0)])
+def test_without_rows_nothing_has_been_run(rows):
+    found = claims.ledger(rows)
+    assert found["id"].tolist() == [c["id"] for c in claims.load()]
+    assert set(found["verdict"]) == {"not run yet"}
+    assert (found["n"] == 0).all()
+    assert found["why"].str.len().gt(0).all()
+
+
+def test_too_few_rounds_are_said_to_be_missing():
+    rows = make_rows(trials=2, rounds=5)
+    assert line(rows, "L1")["verdict"] == "not run yet"
+    assert "ticket at P_m 21.1 % (nearest 32.87 %)" in line(rows, "L1")["why"]
+    assert "down to P_m 3.6 %" in line(rows, "L2")["why"]
+
+
+def test_an_arm_that_was_not_run_is_said_to_be_missing():
+    rows = make_rows(trials=2, rounds=9, arms=("ticket",))
+    assert line(rows, "L7")["why"] == "needs the arm reinit"
+    assert line(rows, "L10")["why"] == "needs the arm oneshot"
+    assert line(rows, "L1")["verdict"] != "not run yet"
+
+
+def test_a_loss_still_falling_at_the_end_is_no_early_stop():
+    found = line(make_rows(trials=3, rounds=9, iterations=1_500), "L1")
+    assert found["verdict"] == "not run yet"
+    assert "more than 1,500 iterations" in found["why"]
+
+
+def test_a_network_that_never_learned_gives_no_ratio():
+    found = line(pd.concat([toy([0, 0]), toy([500, 900], level=7)]), "L1")
+    assert found["verdict"] == "not run yet"
+
+
+def test_a_reduced_scale_is_said():
+    rows = make_rows(trials=3, rounds=16, iterations=15_000, data="mnist5k")
+    found = line(rows, "L5")
+    assert "at 15,000 iterations, not 50,000" in found["why"]
+    assert "on 5,000 MNIST digits, not the full data set" in found["why"]
+    assert found["scale"] == "5,000 MNIST digits, 3,500 / 500 / 1,000; 15,000 iterations; 16 rounds; 3 trials"
+    assert "not 50,000" not in line(make_rows(trials=2, rounds=9), "L5")["why"]
+
+
+def test_the_largest_experiment_is_measured():
+    sizes = [  # from the smallest to the largest
+        dict(iterations=6_000, trials=3, rounds=9),
+        dict(iterations=15_000, trials=3, rounds=9, data="mnist5k"),
+        dict(iterations=15_000, trials=2, rounds=1),
+        dict(iterations=15_000, trials=3, rounds=1),
+        dict(iterations=15_000, trials=3, rounds=8),
+    ]
+    experiments = [make_rows(arms=("ticket",), key=f"{i:012d}", **size) for i, size in enumerate(sizes)]
+    for i in range(1, len(sizes)):
+        both = summarise(pd.concat([experiments[i], experiments[i - 1]]))
+        assert set(claims.best(both)["key"]) == {f"{i:012d}"}
+    rows = pd.concat([experiments[-1], *experiments[:-1]])
+    assert line(rows, "L1")["scale"].endswith("15,000 iterations; 8 rounds; 3 trials")
+
+
+def test_each_network_has_its_own_largest_experiment():
+    rows = [make_rows(trials=1, rounds=1, iterations=i, key=k) for i, k in ((5_000, "a"), (9_000, "b"))]
+    rows += [make_rows(trials=1, rounds=1, iterations=i, key=k, network="conv2") for i, k in ((900, "c"), (500, "d"))]
+    chosen = claims.best(summarise(pd.concat(rows)))
+    assert dict(zip(chosen["network"], chosen["key"], strict=True)) == {"lenet": "b", "conv2": "c"}
+
+
+def test_another_recipe_gives_way_to_the_papers_and_is_named_when_alone():
+    other = make_rows(trials=3, rounds=9, key="b" * 12)
+    other["spec"] = other["spec"].astype(str).str.replace("0.0012", "0.1")
+    papers = make_rows(trials=2, rounds=9, iterations=15_000, key="a" * 12)
+    assert set(claims.best(summarise(pd.concat([other, papers])))["key"]) == {"a" * 12}
+    assert "with lr 0.1, unlike the paper" in line(other, "L1")["why"]
+
+
+# --- as data ---
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_the_ledger_is_plain_json(paper_ledger, rows):
+    ledger = paper_ledger.reset_index() if rows else claims.ledger(pd.DataFrame())
+    read = json.loads(json.dumps(claims.as_json(ledger), allow_nan=False))
+    assert [c["id"] for c in read] == [c["id"] for c in claims.load()]
+    assert {"id", "verdict", "ours", "n", "low", "high", "text", "figure", "why", "scale"} <= set(read[0])
+    assert all(c["verdict"] in claims.VERDICTS for c in read)
+    assert (read[0]["ours"] is None) == (rows == 0)
+    assert all(c["ours"] is None for c in read if c["verdict"] == "not run yet")
+
+
+def test_the_ledger_as_text_names_every_claim_with_its_numbers(paper_ledger):
+    text = claims.as_text(paper_ledger.reset_index())
+    assert "text 2.51, figure 2.16, ours 2.16" in text
+    for name in IDS:
+        assert name in text.replace(",", "").split()
+    assert claims.as_text(claims.ledger(pd.DataFrame())) == "not run yet: " + ", ".join(c["id"] for c in claims.load())

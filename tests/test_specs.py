@@ -1,0 +1,84 @@
+"""The table of hyperparameters is the paper's, keys are stable, and bad input is told in one line."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lthlib import specs
+from lthlib.errors import SpecError
+
+EXTENT = {
+    "trials": 7,
+    "rounds": 3,
+    "arms": ("reinit",),
+    "reinits": 2,
+    "randoms": 4,
+    "branch_step": 2,
+    "oneshot_step": 3,
+}
+
+
+def test_lenet_is_figure_2_of_the_paper():
+    lenet = specs.spec("lenet", "paper")
+    assert (lenet.iterations, lenet.batch, lenet.optimiser, lenet.lr) == (50_000, 60, "adam", 1.2e-3)
+    assert (lenet.rate_fc, lenet.rate_out, lenet.trials, lenet.eval_every) == (0.2, 0.1, 5, 100)
+
+
+@pytest.mark.parametrize(
+    ("network", "profile", "key"),
+    [("lenet", "paper", "9107bebfcbef"), ("lenet", "laptop", "aea0d6bd259e"), ("lenet", "quick", "d1c3e8d9b8c6")],
+)
+def test_keys_never_change_so_that_stored_results_are_found_again(network, profile, key):
+    assert specs.key(specs.spec(network, profile)) == key
+
+
+@pytest.mark.parametrize("change", EXTENT.items(), ids=str)
+def test_asking_for_more_trainings_is_the_same_experiment(change):
+    assert specs.key(specs.spec("lenet", **dict([change]))) == specs.key(specs.spec("lenet"))
+
+
+@given(st.sampled_from([f for f in dataclasses.fields(specs.Spec) if f.name not in {*EXTENT, "network"}]))
+def test_whatever_shapes_a_training_is_in_the_key(field):
+    other = {"data": "mnist5k", "optimiser": None}.get(field.name, 0.05 if field.type is float else 17)
+    if other is not None:
+        assert specs.key(specs.spec("lenet", **{field.name: other})) != specs.key(specs.spec("lenet"))
+
+
+def test_a_field_added_later_at_its_default_renames_no_old_result():
+    later = dataclasses.make_dataclass("Later", [("new", float, 0.5)], bases=(specs.Spec,), frozen=True)
+    assert specs.key(later("lenet")) == specs.key(specs.spec("lenet"))
+    assert specs.key(later("lenet", new=0.7)) != specs.key(specs.spec("lenet"))
+
+
+def test_json_brings_a_spec_back():
+    spec = specs.spec("lenet", "laptop", arms=["ticket"], seed=3)
+    assert specs.from_json(specs.as_json(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        ("unknown network 'lanet'", {"network": "lanet"}),
+        ("conv2 is not built yet", {"network": "conv2"}),
+        ("unknown profile 'huge'", {"profile": "huge"}),
+        ("unknown parameter 'trails'", {"trails": 3}),
+        ("unknown arm 'tickets'", {"arms": ["tickets"]}),
+        ("no arm", {"arms": []}),
+        ("unknown data 'cifar'", {"data": "cifar"}),
+        ("trials must be at least 1, not 0", {"trials": 0}),
+        ("trials must be a whole number, not 'three'", {"trials": "three"}),
+        ("trials must be a whole number, not True", {"trials": True}),
+        ("rounds must be a whole number, not 2.5", {"rounds": 2.5}),
+        ("rounds must be at least 0, not -1", {"rounds": -1}),
+        (r"rate_fc must lie in \[0, 1\), not 1.0", {"rate_fc": 1.0}),
+        (r"rate_out must lie in \[0, 1\), not -0.1", {"rate_out": -0.1}),
+        ("lr must be positive", {"lr": 0.0}),
+        ("lr must be positive", {"lr": float("nan")}),
+    ],
+)
+def test_bad_input_gets_one_line(words, changes):
+    with pytest.raises(SpecError, match=words) as error:
+        specs.spec(**{"network": "lenet", **changes})
+    assert "\n" not in str(error.value)

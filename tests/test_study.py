@@ -1,0 +1,185 @@
+"""A study trains what is missing and nothing twice; killed and resumed it is as if never interrupted."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from lthlib import specs, study, work
+from lthlib.curves import EVALUATION, TRAINING, summarise
+from lthlib.errors import LthError, SpecError
+from lthlib.specs import Rep
+from lthlib.store import Store
+
+
+def science(rows):
+    """What must be the same again: not when, where and how long."""
+    return rows[[*TRAINING, *EVALUATION, "remaining", "weights", "survivors"]]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole small experiment, run in this process."""
+    spec = specs.spec(
+        "lenet",
+        "quick",
+        iterations=25,
+        eval_every=10,
+        trials=2,
+        rounds=2,
+        branch_step=2,
+        oneshot_step=20,
+        train_eval=50,
+    )
+    store = tmp_path_factory.mktemp("finished")
+    study.run(spec, store, workers=1)
+    return spec, Store(store)
+
+
+def test_the_plan_of_the_paper_has_the_papers_number_of_trainings():
+    counts = pd.Series([rep.arm for rep in study.plan(specs.spec("lenet", "paper"))]).value_counts()
+    assert counts["ticket"] == 5 * 29
+    assert counts["reinit"] == 5 * 3 * 28
+    assert counts["random"] == 10 * 28
+    assert counts["oneshot"] == 5 * 39
+    assert counts["oneshot_reinit"] == 5 * 3 * 39
+
+
+def test_plan_names_each_training_once(finished):
+    spec, _ = finished
+    every = study.plan(spec)
+    assert len(set(every)) == len(every)
+
+
+def test_everything_planned_is_stored_with_its_size_and_provenance(finished):
+    spec, store = finished
+    rows = store.rows(spec)
+    trainings = summarise(rows)
+    stored = set(trainings[list(Rep._fields)].itertuples(index=False, name=None))
+    assert stored == {tuple(rep) for rep in study.plan(spec)}
+    assert study.missing(spec, store) == []
+    assert (rows.groupby(TRAINING)["iteration"].apply(list).map(tuple) == (0, 10, 20, 25)).all()
+    sizes = trainings[trainings["arm"] == "ticket"].groupby("round")["weights"].unique().map(list).tolist()
+    assert sizes == [[266_200], [213_060], [170_538]]
+    assert set(trainings["data"]) == {"mnist5k"}
+    assert trainings["data_sha256"].str.fullmatch("[0-9a-f]{64}").all()
+    assert (trainings["seconds"] > 0).all()
+    assert specs.from_json(trainings["spec"].iloc[0]) == spec
+
+
+def test_running_again_trains_nothing(finished, monkeypatch):
+    spec, store = finished
+    monkeypatch.setattr(work, "train", None)  # would fail
+    study.run(spec, store.path, workers=1)
+
+
+def test_two_processes_give_what_one_gives(finished, tmp_path):
+    spec, store = finished
+    study.run(spec, tmp_path, workers=2)
+    pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)), atol=1e-6)
+
+
+def test_more_trials_keep_the_old_trainings(finished, tmp_path):
+    spec, store = finished
+    fewer = dataclasses.replace(spec, trials=1, arms=("ticket", "reinit"))
+    study.run(fewer, tmp_path, workers=1)
+    before = {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*.parquet")}
+    study.run(spec, tmp_path, workers=1)
+    assert all(f.stat().st_mtime_ns == then for f, then in before.items())
+    pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)))
+
+
+def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
+    """The order of work of an accelerator, on the CPU: all trials of a round, and all draws of a branch, together."""
+    spec, store = finished
+    monkeypatch.setattr(study, "width", lambda job, todo: len(todo))
+    study.run(spec, tmp_path, workers=1)
+    pd.testing.assert_frame_equal(
+        science(Store(tmp_path).rows(spec)), science(store.rows(spec)), check_exact=False, rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_kill_and_resume_equals_uninterrupted(finished, tmp_path, workers):
+    spec, store = finished
+    asked = f"specs.from_json({specs.as_json(spec)!r}), {str(tmp_path)!r}, workers={workers}"
+    code = f"from lthlib import specs, study\nif __name__ == '__main__': study.run({asked})"
+    script = tmp_path / "run.py"
+    script.write_text(code)
+    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.rglob("*.parquet"))) < 3 and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = len(list(tmp_path.rglob("*.parquet")))
+    assert 3 <= done < len(study.plan(spec))
+    wait_for_silence(tmp_path)
+    study.run(spec, tmp_path, workers=1)
+    pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)), atol=1e-6)
+
+
+def wait_for_silence(folder):
+    """Workers whose parent was killed end by themselves."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if subprocess.run(["pgrep", "-f", str(folder)], capture_output=True).returncode:
+            return
+        time.sleep(0.1)
+
+
+def test_a_damaged_result_is_computed_again_and_comes_out_the_same(finished, tmp_path):
+    spec, store = finished
+    study.run(spec, tmp_path, workers=1)
+    next(tmp_path.rglob("ticket-t1-r01-d0.npz")).write_bytes(b"PK")
+    next(tmp_path.rglob("reinit-t0-r02-d0.parquet")).write_bytes(b"PAR1")
+    with pytest.warns(UserWarning, match="is damaged"):
+        study.run(spec, tmp_path, workers=1)
+    pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)))
+
+
+def test_a_worker_that_dies_is_one_line_and_loses_nothing(finished, tmp_path, monkeypatch):
+    spec, store = finished
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, threading, pathlib\n"
+        f"flag = pathlib.Path({str(tmp_path / 'die')!r})\n"
+        "def watch():\n"
+        "    import time\n"
+        "    while not flag.exists(): time.sleep(.02)\n"
+        "    os._exit(9)\n"
+        "threading.Thread(target=watch, daemon=True).start()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path) + os.pathsep + os.environ.get("PYTHONPATH", ""))
+    remembered = study.Bars.refresh
+
+    def refresh(bars):
+        remembered(bars)
+        if bars.whole.n >= 2:
+            (tmp_path / "die").touch()
+
+    monkeypatch.setattr(study.Bars, "refresh", refresh)
+    with pytest.raises(LthError, match="a worker process died.*run again"):
+        study.run(spec, tmp_path / "store", workers=2)
+    (tmp_path / "die").unlink()
+    monkeypatch.undo()
+    study.run(spec, tmp_path / "store", workers=1)
+    pd.testing.assert_frame_equal(science(Store(tmp_path / "store").rows(spec)), science(store.rows(spec)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("workers must be at least 1, not 0", {"workers": 0}),
+        ("the device 'cuda:99' is not available", {"device": "cuda:99"}),
+    ],
+)
+def test_bad_input_is_told_before_training(tiny, tmp_path, words, options):
+    with pytest.raises(SpecError, match=words):
+        study.run(tiny, tmp_path / "store", **options)
+    assert not list(tmp_path.rglob("*.parquet"))

@@ -1,0 +1,96 @@
+"""The paper's algorithm: every round starts from θ₀, masks shrink as they must, each control keeps what it must."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lthlib import cohort, masks, networks, specs, tickets, train
+from lthlib.specs import Rep
+from tests import oracle
+
+
+@pytest.fixture
+def found(tiny, digits):
+    """Two trials' rounds, and what each training was started from."""
+    starts = []
+
+    def remember(start, mask, reps):
+        starts.append((start, mask, reps))
+        return train.train(tiny, start, mask, reps, digits)[0]
+
+    return list(tickets.find_winning_tickets(tiny, [0, 1], remember)), starts
+
+
+def test_each_round_trains_the_initial_weights_again_under_the_mask_of_the_last(tiny, found):
+    rounds, starts = found
+    theta0 = tickets.initial(tiny, [0, 1])
+    assert [r.number for r in rounds] == [0, 1, 2]
+    for n, (start, mask, reps) in enumerate(starts):
+        assert reps == [Rep("ticket", 0, n), Rep("ticket", 1, n)]
+        assert all(torch.equal(start[name], theta0[name]) for name in theta0)  # bit-equal: the rewind
+        if n:
+            for r in range(2):
+                for name, rate in tickets.rates(tiny).items():
+                    expected = oracle_prune(rounds[n - 1].theta_j[name][r], rounds[n - 1].mask[name][r], rate)
+                    np.testing.assert_array_equal(mask[name][r].numpy().ravel(), expected)
+
+
+def oracle_prune(theta, mask, rate):
+    """Sort the survivors and cut: fast enough for a whole layer, another way than the library's."""
+    flat, kept = theta.abs().numpy().ravel(), mask.numpy().astype(bool).ravel()
+    alive = np.flatnonzero(kept)
+    ordered = alive[np.lexsort((alive, flat[alive]))]
+    kept[ordered[: math.floor(rate * len(alive) + 0.5)]] = False
+    return kept
+
+
+def test_oracles_agree():
+    theta, mask = torch.tensor([0.5, -0.1, 0.1, 2.0, 0.0]), torch.tensor([1.0, 1, 1, 1, 0])
+    np.testing.assert_array_equal(oracle_prune(theta, mask, 0.5), oracle.prune(theta, mask, 0.5))
+
+
+def test_initial_weights_are_a_glorot_gaussian_cut_at_two_sigma():
+    theta = tickets.initial(specs.spec("lenet"), [0])
+    for name, bound in (("fc1.weight", 0.0859), ("fc2.weight", 0.1414), ("out.weight", 0.2697)):  # Figure 15's support
+        w = theta[name]
+        assert w.abs().max() <= bound + 1e-4
+        assert w.std() == pytest.approx(0.8796 * bound / 2, rel=0.05)
+    assert w.numel() == 1_000
+    assert not any(theta[name].any() for name in theta if name.endswith("bias"))
+
+
+def test_trials_differ_and_a_trial_does_not_depend_on_its_company(tiny):
+    pair, single = tickets.initial(tiny, [0, 1]), tickets.initial(tiny, [1])
+    assert torch.equal(pair["fc1.weight"][1], single["fc1.weight"][0])
+    assert not torch.equal(pair["fc1.weight"][0], pair["fc1.weight"][1])
+
+
+@pytest.mark.parametrize("arm", tickets.BRANCHES)
+def test_each_control_differs_from_the_ticket_and_keeps_what_it_must_keep(tiny, found, arm):
+    rounds, _ = found
+    oneshot = arm.startswith("oneshot")
+    source = rounds[0] if oneshot else rounds[2]
+    one = tickets.Round(source.number, cohort.take(source.mask, [0, 0]), cohort.take(source.theta_j, [0, 0]))
+    reps = [Rep(arm, 0, 20 if oneshot else 2, draw) for draw in range(2)]
+    start, mask = tickets.BRANCHES[arm](tiny, one, reps)
+    theta0 = tickets.initial(tiny, [0, 0])
+    same_start = [torch.equal(start["fc1.weight"][r], theta0["fc1.weight"][r]) for r in range(2)]
+    same_mask = [torch.equal(mask["fc1.weight"][r], one.mask["fc1.weight"][r]) for r in range(2)]
+    assert same_start == [arm == "oneshot"] * 2
+    assert same_mask == [arm == "reinit"] * 2
+    if arm != "oneshot":  # another draw is another network
+        assert not torch.equal(start["fc1.weight"][0], start["fc1.weight"][1])
+    if arm == "random":
+        assert masks.survivors(mask) == masks.survivors(one.mask)
+        assert not torch.equal(mask["fc1.weight"][0], mask["fc1.weight"][1])
+    if oneshot:
+        assert masks.survivors(mask)[0] == {"fc1.weight": 117_600, "fc2.weight": 15_000, "out.weight": 750}
+        kept, gone = (one.theta_j["fc1.weight"].abs()[mask["fc1.weight"] == side] for side in (1, 0))
+        assert kept.min() >= gone.max()
+
+
+def test_every_arm_of_the_table_can_be_run():
+    assert set(specs.ARMS) == {"ticket", *tickets.BRANCHES}
+    assert set(networks.NETWORKS) == set(specs.PAPER)
