@@ -68,17 +68,26 @@ def results(profile: str, store: str = "store") -> pd.DataFrame:
     return (published() if profile == "published" else _shelf(store)).rows()
 
 
-def source(*things: Any) -> str:
-    """The code of functions or classes, as it runs."""
-    return "\n\n".join(inspect.getsource(thing).rstrip() for thing in things)
+@dataclass(frozen=True)
+class Code:
+    """Python as a page shows it, in the page's own colours."""
+
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.text}\n```"
 
 
-def branches() -> str:
+def code(*things: Any) -> Code:
+    """The code of functions, classes or modules, as it runs."""
+    return Code("\n\n\n".join(inspect.getsource(thing).rstrip() for thing in things))
+
+
+def branches() -> Code:
     """The code of the table of arms that branch off a ticket."""
     lines = inspect.getsource(tickets).splitlines()
     begin = next(n for n, line in enumerate(lines) if line.startswith("BRANCHES"))
-    end = next(n for n, line in enumerate(lines) if n > begin and line == "}")
-    return "\n".join(lines[begin : end + 1])
+    return Code("\n".join(lines[begin : lines.index("}", begin) + 1]))
 
 
 def _best(network: str, store: Store) -> pd.DataFrame:

@@ -23,17 +23,21 @@ class Table:
         head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
         body = []
         for n, row in enumerate(self.frame.astype(str).itertuples(index=False)):
-            body.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
+            body.append(f"<tr>{''.join(f'<td>{_html(cell)}</td>' for cell in row)}</tr>")
             if self.notes and self.notes[n]:
-                note = f'<td colspan="{len(row)}">{escape(self.notes[n])}</td>'
+                note = f'<td colspan="{len(row)}">{_html(self.notes[n])}</td>'
                 body.append(f'<tr class="lth-note">{note}</tr>')
         return (
-            f'<div class="{self.classes}"><table><caption>{escape(self.caption)}</caption>'
+            f'<div class="{self.classes}"><table><caption>{_html(self.caption)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
 
     def __repr__(self) -> str:
         return f"{self.caption}\n{self.frame.to_string(index=False)}"
+
+
+def _html(text: str) -> str:
+    return escape(text).replace("P_m", "<i>P</i><sub>m</sub>")
 
 
 def scale(rows: pd.DataFrame) -> Table:

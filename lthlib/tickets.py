@@ -26,10 +26,11 @@ def find_winning_tickets(spec: Spec, trials: list[int], train: Train) -> Iterato
     theta0 = initial(spec, trials)  # 1. θ₀ ~ D_θ
     m = masks.ones(theta0, _layers(spec))  #    m = 1^|θ|
     for n in range(spec.rounds + 1):
-        theta_j = train(theta0, m, [Rep("ticket", t, n) for t in trials])  # 2. f(x; m ⊙ θ₀), j iterations
+        reps = [Rep("ticket", trial, n) for trial in trials]
+        theta_j = train(theta0, m, reps)  # 2. f(x; m ⊙ θ₀), for j iterations
         yield Round(n, m, theta_j)
-        m = masks.prune(theta_j, m, rates(spec))  # 3. m′: drop the smallest |θ_j| of each layer
-        #                                           4. reset: the next turn trains θ₀ again
+        m = masks.prune(theta_j, m, rates(spec))  # 3. m′: the smallest |θ_j| are gone
+        #                                           4. reset: the next turn starts from θ₀
 
 
 def initial(spec: Spec, trials: list[int]) -> Theta:

@@ -1,0 +1,32 @@
+# make help lists what can be made. Everything runs in .venv, which is made from pyproject.toml first.
+PYTHON   ?= python3
+PROFILE  ?= quick
+PIP_ARGS ?=
+VENV     ?= .venv
+BIN      := $(VENV)/bin
+MADE     := $(VENV)/made-from-pyproject
+
+.DEFAULT_GOAL := help
+.PHONY: help env book test lint
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+env: $(MADE) ## make .venv with everything in it (PYTHON=python3.12, PIP_ARGS='...')
+
+book: env ## train, draw and build _build/html/index.html (PROFILE=quick|published|laptop|paper)
+	$(BIN)/python -m lthlib.pages --profile $(PROFILE)
+
+lint: env ## ruff: rules and layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test: lint ## lint, then the whole test suite
+	$(BIN)/python -m pytest
+
+$(MADE): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "lthlib needs Python 3.11 or newer and '$(PYTHON)' is not: make env PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -e '.[book,test]'
+	@touch $@

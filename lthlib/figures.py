@@ -1,0 +1,450 @@
+"""One function per figure of the paper: a table of measurements in, a picture with its caption and alt text out.
+
+Lines are means and bars run from the minimum to the maximum over trials, as in the paper, whose own curves lie dashed
+behind ours where both are about the whole of MNIST. No caption is typed by hand where a row holds the number.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from lthlib import curves
+from lthlib.style import ARMS, DENSE_LINE, GREY, INK, NARROW, PALE, PAPER_LINE, WIDE, Shown, level, shade, shown
+
+ONESHOT = ("oneshot", "oneshot_reinit")  # their `round` counts steps of 2.5 % pruned
+ITERATIVE = ("ticket", "reinit")
+FOUR_ARMS = (*ITERATIVE, *ONESHOT)
+PAPER_ITERATIONS, PAPER_TRIALS, PAPER_ROUNDS, PAPER_ONESHOT = 50_000, 5, 28, 39  # of its Lenet runs
+EARLY_STOP = "Early stop (the iteration of smallest validation loss)"
+
+
+def figure1_lenet(trainings: pd.DataFrame) -> Shown:
+    """Figure 1, its Lenet part: early stop and the test accuracy there, winning tickets against random sparsity."""
+    what = f"{EARLY_STOP} and test accuracy there, of winning tickets and of sparse networks drawn at random,"
+    quantities = [
+        ("es", "Early-stop iteration", {"ticket": ("fig4a", "es"), "random": ("fig1", "es")}),
+        ("acc_es", "Test accuracy at early stop (%)", {"ticket": ("fig4a", "acc_es"), "random": ("fig1", "acc")}),
+    ]
+    return _against_remaining(trainings, ("ticket", "random"), quantities, what)
+
+
+def figure4a(trainings: pd.DataFrame) -> Shown:
+    """Figure 4a: early stop, test and train accuracy there; iterative and one-shot tickets and their controls."""
+    what = f"{EARLY_STOP}, test and train accuracy there,"
+    quantities = [
+        ("es", "Early-stop iteration", dict.fromkeys(ITERATIVE, ("fig4a", "es"))),
+        ("acc_es", "Test accuracy there (%)", dict.fromkeys(ITERATIVE, ("fig4a", "acc_es"))),
+        ("train_es", "Train accuracy there (%)", dict.fromkeys(ITERATIVE, ("fig4a", "train_es"))),
+    ]
+    return _against_remaining(trainings, FOUR_ARMS, quantities, what)
+
+
+def figure4b(trainings: pd.DataFrame) -> Shown:
+    """Figure 4b: test accuracy at the end of training, which for the paper is iteration 50,000."""
+    quantities = [("acc_end", "Test accuracy at the end (%)", dict.fromkeys(ITERATIVE, ("fig4b", "acc_50k")))]
+    return _against_remaining(trainings, FOUR_ARMS, quantities, "Test accuracy at the end of training")
+
+
+def figure4c(trainings: pd.DataFrame) -> Shown:
+    """Figure 4c: one-shot pruning on a linear axis, early stop and the test accuracy there."""
+    what = f"{EARLY_STOP} and test accuracy there, of one-shot pruning,"
+    quantities = [
+        ("es", "Early-stop iteration", dict.fromkeys(ONESHOT, ("fig4c", "es"))),
+        ("acc_es", "Test accuracy at early stop (%)", dict.fromkeys(ONESHOT, ("fig4c", "acc_es"))),
+    ]
+    return _against_remaining(trainings, ONESHOT, quantities, what, log=False)
+
+
+# The lines of Figure 3, as (arm, round): 3 rounds leave 51.3 % of the weights, then 21.1, 7.0, 3.6 and 1.9 %.
+FIGURE3 = {
+    "Lightly pruned": [("ticket", 0), ("ticket", 3), ("ticket", 7)],
+    "Pruned further": [("ticket", 0), ("ticket", 7), ("ticket", 12), ("ticket", 15), ("ticket", 18)],
+    "With random reinit": [("ticket", 0), ("ticket", 3), ("ticket", 7), ("reinit", 3), ("reinit", 7)],
+}
+
+
+def figure3(rows: pd.DataFrame) -> Shown:
+    """Figure 3: test accuracy as training proceeds: the dense network, tickets, and reinitialised tickets."""
+    note = "The paper's own lines of this figure are not drawn."
+    return _over_time(rows, FIGURE3, end=17_500, note=note)  # the end of the paper's axis
+
+
+def over_time(rows: pd.DataFrame, lines: Sequence[tuple[str, int]], title: str | None = None) -> Shown:
+    """Test accuracy as training proceeds, one line for each (arm, round); ("ticket", 0) is the dense network."""
+    return _over_time(rows, {title or "": lines})
+
+
+# --------------------------------------------------------------------------------- quantities against weights remaining
+
+PAPER_TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)  # every third round, Figure 4a
+LINEAR_TICKS = (100, 87.5, 75.0, 62.6, 50.1, 37.6, 25.1, 12.7)  # Figure 4c
+WINDOW = 6.0  # percentage points of accuracy below the best that a panel shows; the paper's panels show seven
+
+
+@dataclass
+class Panel:
+    """One plot: by arm, our curve of a quantity and the paper's; and the dense network's mean, or not a number."""
+
+    quantity: str
+    title: str
+    ours: dict[str, pd.DataFrame]
+    paper: dict[str, pd.DataFrame]
+    dense: float
+
+    def text(self, value: float) -> str:
+        return f"{value:,.0f}" if self.quantity == "es" else f"{value:.2f} %"
+
+    def limits(self) -> tuple[float, float] | None:
+        """All of ours, but accuracies only to `WINDOW` below the best; of the paper's early stops only the first."""
+        paper = list(self.paper.values())
+        drawn = list(self.ours.values()) or paper
+        if not drawn and np.isnan(self.dense):
+            return None
+        highest = [self.dense, *(c["high"].max() for c in drawn)]
+        if self.quantity == "es":
+            return 0.0, 1.09 * np.nanmax([*highest, *(c["mean"].iloc[0] for c in paper)])
+        best = np.nanmax([self.dense, *(c["mean"].max() for c in drawn)])
+        bottom = max(np.nanmin([self.dense, *(c["low"].min() for c in drawn)]), best - WINDOW)
+        top = np.nanmax([*highest, *(c["mean"].max() for c in paper)])
+        room = 0.06 * max(top - bottom, 1.0)
+        return bottom - room, min(top + room, 100.2)
+
+    def cut_off(self) -> bool:
+        """Whether a measured value lies below the panel."""
+        return any((c["low"] < self.limits()[0]).any() for c in self.ours.values())
+
+    def draw(self, ax: Axes) -> None:
+        for arm, curve in self.paper.items():
+            hollow = {"marker": ARMS[arm].marker, "ms": 3.2, "mfc": "white", "mew": 0.8}
+            every = _apart(ax, curve["remaining"])[::3]
+            ax.plot(curve["remaining"], curve["mean"], **PAPER_LINE, **hollow, markevery=every, gid=f"paper:{arm}")
+        if np.isfinite(self.dense):
+            ax.axhline(self.dense, **DENSE_LINE, zorder=1.8, gid="dense")
+        for arm, curve in self.ours.items():
+            look = {"color": ARMS[arm].colour, "marker": ARMS[arm].marker}
+            _draw_curve(ax, curve, "remaining", _apart(ax, curve["remaining"]), arm, **look)
+        if not self.ours:
+            _say_not_run(ax)
+        ax.set_ylim(self.limits())
+        ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        if self.quantity == "es":
+            ax.yaxis.set_major_formatter("{x:,.0f}")
+
+    def alt(self) -> str:
+        """What one sees, in numbers: the dense network, where each curve turns and ends, where the paper's turns."""
+        seen = [] if self.ours else ["not run"]
+        if np.isfinite(self.dense):
+            seen.append(f"dense network {self.text(self.dense)}")
+        for arm, curve in self.ours.items():
+            seen.append(f"{ARMS[arm].name} {self._turn(curve)}, then {self._point(curve.iloc[-1])}")
+        seen += [f"the paper's {ARMS[arm].name} {self._turn(curve)}" for arm, curve in list(self.paper.items())[:1]]
+        return f"{self.title}: {'; '.join(seen)}."
+
+    def _turn(self, curve: pd.DataFrame) -> str:
+        if self.quantity == "es":
+            return f"lowest, {self._point(curve.loc[curve['mean'].idxmin()])}"
+        return f"highest, {self._point(curve.loc[curve['mean'].idxmax()])}"
+
+    def _point(self, point: pd.Series) -> str:
+        return f"{self.text(point['mean'])}, with {level(point['remaining'])} left"
+
+
+def _panel(trainings: pd.DataFrame, run: Iterable[str], quantity: str, title: str, paper: Mapping) -> Panel:
+    measured = trainings.dropna(subset=quantity)
+    spread = curves.spread(measured, quantity).sort_values("remaining", ascending=False)
+    ours = {arm: spread[spread["arm"] == arm] for arm in run if (spread["arm"] == arm).any()}
+    theirs = {arm: _paper_curve(arm, *place) for arm, place in paper.items()}
+    return Panel(quantity, title, ours, theirs, measured.loc[_is_dense(measured), quantity].mean())
+
+
+def _paper_curve(arm: str, figure: str, quantity: str) -> pd.DataFrame:
+    name = "oneshot_ticket" if arm == "oneshot" else arm
+    curve = curves.paper(figure, "lenet", name, quantity).rename(columns={"percent_remaining": "remaining"})
+    return curve.assign(mean=curve["value"], low=curve["value"], high=curve["value"])
+
+
+def _is_dense(trainings: pd.DataFrame) -> pd.Series:
+    """The unpruned network is round 0 of every arm, and stored as a ticket."""
+    return (trainings["arm"] == "ticket") & (trainings["round"] == 0)
+
+
+def _against_remaining(trainings: pd.DataFrame, arms: Sequence[str], quantities: list, what: str, log=True) -> Shown:
+    """The one picture behind Figures 1 and 4: quantities of trainings against P_m, ours over the paper's.
+
+    A quantity comes with its title and, by arm, the figure and the name under which the paper's table has its curve.
+    """
+    trainings = _one_experiment(trainings)
+    run = [arm for arm in arms if (trainings["arm"] == arm).any()]
+    dense = trainings[_is_dense(trainings)]
+    measured = trainings[trainings["arm"].isin(run)] if run else dense
+    whole = (trainings["data"] == "mnist").all()  # the paper's curves say nothing about any other data
+    paper = [arm for arm in run or arms if whole and arm in quantities[0][2]]
+    panels = [_panel(trainings, run, q, title, {arm: at[arm] for arm in paper}) for q, title, at in quantities]
+    waiting = bool(run) and panels[0].quantity == "es" and (measured["es"] >= 0.98 * measured["iterations"]).any()
+
+    def draw(narrow: bool) -> Figure:
+        fig, axes = _plots([panel.title for panel in panels], "weights remaining (%)", narrow)
+        for ax, panel in zip(axes, panels, strict=True):
+            _x_axis(ax, log, measured["remaining"].min(), fig.get_figwidth() / (1 if narrow else len(panels)) - 0.55)
+            panel.draw(ax)
+        if waiting:
+            _draw_end(axes[0], measured["iterations"].max())
+        _legend(fig, run, len(dense) > 0, len(paper) > 0)
+        return fig
+
+    cut = [f"{p.limits()[0]:.1f} %" for p in panels if p.cut_off()]
+    caption = _words(
+        f"{what} against the percentage of weights remaining.",
+        _scale(measured, levels=True),
+        _bars(measured, "point") if run else "",
+        "Dotted: the mean of the dense network." if len(dense) else "",
+        _not_run(*(ARMS[arm].name for arm in arms if arm not in run)),
+        f"Accuracies below {_listed(dict.fromkeys(cut))} are cut off." if cut else "",
+        "An early stop at the end of training: the loss was still falling there." if waiting else "",
+        _about_paper(paper) if whole else "The paper's own curves are left out: they are about the whole of MNIST.",
+    )
+    alt = _words("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
+    return shown(draw, caption, alt)
+
+
+def _x_axis(ax: Axes, log: bool, smallest: float, inches: float) -> None:
+    """P_m from 100 on the left to small on the right, with the paper's ticks; labels thin out rather than touch."""
+    left, right, ticks = 103, 0, LINEAR_TICKS
+    if log:
+        ax.set_xscale("log")
+        left, right = 114, min(19, smallest) / 1.14  # a run of few rounds still shows where the paper's curve turns
+        ticks = [t for t in PAPER_TICKS if t > right]
+    every = 1 if len(ticks) <= 3.3 * inches else 2
+    labels = ["100" if t == 100 else f"{t:.1f}" for t in ticks]
+    ax.set_xticks(ticks, [label if i % every == 0 else "" for i, label in enumerate(labels)])
+    ax.minorticks_off()
+    ax.set_xlim(left, right)
+
+
+def _apart(ax: Axes, remaining: pd.Series) -> list[int]:
+    """The points that get a marker and a bar: all, unless they would touch (one-shot near 100 % on a log axis)."""
+    kept = []
+    for i, p in enumerate(remaining):
+        if ax.get_xscale() == "linear" or not kept or p < 0.87 * remaining.iloc[kept[-1]]:
+            kept.append(i)
+    return kept
+
+
+def _draw_end(ax: Axes, iterations: int) -> None:
+    """Where training ended: an early stop up there says that the loss was still falling."""
+    ax.axhline(iterations, color=GREY, lw=0.8, zorder=1.7, gid="end of training")
+    above = {"xytext": (0, 1), "textcoords": "offset points", "va": "bottom"}
+    ax.annotate("training ends", (100, iterations), **above, size=8, color=GREY)
+
+
+def _legend(fig: Figure, arms: list[str], dense: bool, paper: bool) -> None:
+    handles = [Line2D([], [], color=ARMS[a].colour, marker=ARMS[a].marker, label=ARMS[a].name) for a in arms]
+    handles += [Line2D([], [], **DENSE_LINE, label="dense network")] if dense else []
+    handles += [Line2D([], [], **PAPER_LINE, label="the paper's")] if paper else []
+    if handles:
+        lines = -(-len(handles) // int(fig.get_figwidth() / 1.5))  # an entry takes about an inch and a half
+        fig.legend(handles=handles, loc="outside upper left", ncols=-(-len(handles) // lines))
+        fig.set_figheight(fig.get_figheight() + 0.17 * lines)
+
+
+# --------------------------------------------------------------------------------------------------- accuracy over time
+
+
+def _over_time(rows: pd.DataFrame, panels: Mapping[str, Sequence], end: float = np.inf, note: str = "") -> Shown:
+    """Lines of test accuracy, given as (arm, round) by the title of their panel; those not in the rows are left out."""
+    rows = _one_experiment(rows)
+    asked = list(dict.fromkeys(line for lines in panels.values() for line in lines))
+    end = min(end, rows["iteration"].max())
+    rows = rows[pd.MultiIndex.from_frame(rows[["arm", "round"]]).isin(asked)]
+    measured = curves.summarise(rows)
+    trainings = dict(iter(rows.groupby(["arm", "round"], observed=True)))
+    run = {line: _accuracies(trainings[line], end) for line in asked if line in trainings}
+
+    def draw(narrow: bool) -> Figure:
+        fig, axes = _plots(list(panels), "training iteration", narrow, sharey=True)
+        for ax, lines in zip(axes, panels.values(), strict=True):
+            present = [line for line in lines if line in run]
+            for i, line in enumerate(present):
+                _draw_accuracies(ax, line, run[line], end * (np.arange(5) + 0.25 + 0.7 * i / len(present)) / 5)
+            if present:
+                ax.legend(loc="lower right", title="weights remaining", title_fontsize=8, fontsize=8, borderaxespad=0.2)
+            else:
+                _say_not_run(ax)
+            ax.set(xlim=(0, end), ylim=_upper_part(list(run.values())) if run else None)
+            ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+            ax.xaxis.set_major_formatter("{x:,.0f}")
+        for ax in axes if narrow else axes[:1]:
+            ax.set_ylabel("test accuracy (%)")
+        return fig
+
+    caption = _words(
+        f"Test accuracy against the training iteration, up to iteration {end:,}, by the percentage of weights "
+        "remaining; 100 % is the dense network.",
+        _scale(measured),
+        _bars(measured, "line") if run else "",
+        _not_run(*(f"{ARMS[arm].short} of round {n}" for arm, n in asked if (arm, n) not in run)),
+        note,
+    )
+    seen = [f"{_line_name(line, c)}: {_at(c, end / 4)}, {_at(c, end)}" for line, c in run.items()] or ["not run"]
+    return shown(draw, caption, f"Test accuracy against the training iteration. {'; '.join(seen)}.")
+
+
+def _accuracies(rows: pd.DataFrame, end: float) -> pd.DataFrame:
+    """Mean, minimum and maximum test accuracy at each iteration that every training of this line reached."""
+    curve = curves.spread(rows[rows["iteration"] <= end], "test_acc", by=("iteration",))
+    return curve[curve["n"] == curve["n"].max()]
+
+
+def _draw_accuracies(ax: Axes, line: tuple[str, int], curve: pd.DataFrame, marked: np.ndarray) -> None:
+    """Markers and bars at a few iterations, each line's its own so that bars stay apart; fewer weights are lighter."""
+    arm, n = line
+    lighter = np.clip(0.65 * np.log10(21.1 / curve["remaining"].iloc[0]), -0.7, 0.7)
+    look = {"color": shade(ARMS[arm].colour, lighter)} if n else DENSE_LINE
+    at = np.unique(np.abs(curve["iteration"].to_numpy()[:, None] - marked).argmin(axis=0)).tolist()
+    look = {"linewidth": 1.3, "marker": ARMS[arm].marker, **look, "label": _line_name(line, curve)}
+    _draw_curve(ax, curve, "iteration", at, f"{arm}:{n}", **look)
+
+
+def _line_name(line: tuple[str, int], curve: pd.DataFrame) -> str:
+    arm, n = line
+    name = "" if arm == "ticket" else f" {ARMS[arm].short}"
+    return f"{level(curve['remaining'].iloc[0])}{name if n else ', dense'}"
+
+
+def _at(curve: pd.DataFrame, iteration: float) -> str:
+    nearest = curve.iloc[(curve["iteration"] - iteration).abs().argmin()]
+    return f"{nearest['mean']:.2f} % at iteration {nearest['iteration']:,.0f}"
+
+
+def _upper_part(run: list[pd.DataFrame]) -> tuple[float, float]:
+    """As the paper's 94 to 99 %: down to five points below the best, further if a line ends lower."""
+    top, lowest_end = max(c["high"].max() for c in run), min(c["mean"].iloc[-1] for c in run)
+    bottom = max(min(top - 5, lowest_end - 2), top - 20)
+    return bottom, top + 0.05 * (top - bottom)
+
+
+# ----------------------------------------------------------------------------------------------- what all figures share
+
+
+def _one_experiment(table: pd.DataFrame) -> pd.DataFrame:
+    """The Lenet lines of a table, or one clear line on why there is nothing to draw."""
+    lenet = table[table["network"] == "lenet"] if len(table) else table
+    if lenet.empty:
+        raise ValueError("nothing to draw: the table holds no training of lenet; run `lth run lenet` first")
+    keys = sorted(lenet["key"].unique())
+    if len(keys) > 1:
+        raise ValueError(f"rows of {len(keys)} experiments ({', '.join(keys)}) cannot share a figure: choose one key")
+    return lenet
+
+
+def _plots(titles: list[str], xlabel: str, narrow: bool, sharey=False) -> tuple[Figure, np.ndarray]:
+    """Plots side by side, or in one column."""
+    number = len(titles)
+    size = (NARROW, 2.5 * number + 0.1) if narrow else (WIDE if number > 1 else 6.0, 3.1)
+    fig = Figure(figsize=size, layout="constrained")
+    axes = fig.subplots(*((number, 1) if narrow else (1, number)), squeeze=False, sharey=sharey).ravel()
+    for ax, title in zip(axes, titles, strict=True):
+        ax.set_title(title)
+    for ax in axes[-1:] if narrow else axes:
+        ax.set_xlabel(xlabel)
+    return fig, axes
+
+
+def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, marked: list[int], gid: str, **look) -> None:
+    """A line of means, and at the marked points a bar from minimum to maximum where there are several trainings."""
+    bars = curve.iloc[marked]
+    bars = bars[bars["n"] > 1]
+    if len(bars):  # behind and fainter: the mean is the message. `gid` names what is drawn, for tests and for SVG.
+        bar = {"color": look["color"], "lw": 1.0, "alpha": 0.6, "zorder": 2}
+        ax.vlines(bars[x], bars["low"], bars["high"], **bar, gid=f"bars:{gid}")
+    ax.plot(curve[x], curve["mean"], markevery=marked, zorder=3, gid=gid, **look)
+
+
+def _say_not_run(ax: Axes) -> None:
+    box = {"facecolor": "white", "edgecolor": PALE, "boxstyle": "round,pad=0.5"}
+    ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", va="center", color=INK, bbox=box)
+
+
+def _words(*sentences: str) -> str:
+    return " ".join(s for s in sentences if s)
+
+
+def _listed(items: Iterable[str]) -> str:
+    """Items as words: a; a and b; a, b and c."""
+    *first, last = items
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _range(values: pd.Series) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
+
+
+def _scale(trainings: pd.DataFrame, levels=False) -> str:
+    """What was run, how many trainings are behind a point, and where that is less than the paper's."""
+    if trainings.empty:
+        return ""
+    n = {}
+    for arm in (a for a in ARMS if (trainings["arm"] == a).any()):
+        points = trainings[trainings["arm"] == arm]
+        draws = points["draw"].nunique()
+        n[arm] = _range(points.groupby("round").size()) + (f" with {draws} draws per trial" if draws > 1 else "")
+    each = [f"{count} ({ARMS[arm].short})" for arm, count in n.items()]
+    pruned = f"down to {level(trainings['remaining'].min())} of the weights"
+    return _words(
+        f"Measured here: Lenet-300-100 on {trainings['data_label'].iloc[0]};",
+        f"{_range(trainings['iterations'])} iterations per training;",
+        f"{pruned if trainings['round'].max() else 'the dense network alone'};",
+        f"n = {', '.join(each) if len(set(n.values())) > 1 else n.popitem()[1]}.",
+        _reduced(trainings, levels),
+    )
+
+
+def _reduced(trainings: pd.DataFrame, levels: bool) -> str:
+    less = []
+    if (trainings["data"] != "mnist").any():
+        less.append("a small part of MNIST instead of all of it")
+    iterations = trainings["iterations"].min()
+    if iterations < PAPER_ITERATIONS:
+        less.append(f"{iterations:,} iterations instead of {PAPER_ITERATIONS:,}")
+    trials = trainings.groupby(["arm", "round"], observed=True)["trial"].nunique().min()
+    if trials < PAPER_TRIALS:
+        less.append(f"{_counted(trials, 'trial')} instead of {PAPER_TRIALS}")
+    iterative = trainings[~trainings["arm"].isin(ONESHOT)]
+    pruned, paper = (iterative, PAPER_ROUNDS) if len(iterative) else (trainings, PAPER_ONESHOT)
+    run = pruned.loc[pruned["round"] > 0, "round"].nunique()
+    if levels and 0 < run < paper:
+        less.append(f"{_counted(run, 'level')} of pruning instead of {paper}")
+    return f"Reduced scale: {_listed(less)}." if less else ""
+
+
+def _bars(trainings: pd.DataFrame, per: str) -> str:
+    if trainings.groupby(["arm", "round"], observed=True).size().max() == 1:
+        return f"There is one training per {per}, so no bar."
+    over = "trials and draws" if trainings["draw"].nunique() > 1 else "trials"
+    return f"Lines are means, bars run from the minimum to the maximum over {over}."
+
+
+def _not_run(*names: str) -> str:
+    return f"Not run: {_listed(names)}." if names else ""
+
+
+def _about_paper(arms: list[str]) -> str:
+    if not arms:
+        return ""
+    return (
+        "Dashed grey: the paper's own curves for "
+        f"{_listed(ARMS[a].name for a in arms)} (hollow markers of the same shape), read from its vector figures: "
+        f"{PAPER_ITERATIONS:,} iterations of full MNIST, {PAPER_TRIALS} trials"
+        f"{', 10 of random sparsity' if 'random' in arms else ''}."
+    )

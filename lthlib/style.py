@@ -1,0 +1,140 @@
+"""How every figure looks, and what a page is given: one picture in two layouts, with its caption and alt text.
+
+The style is a family. An arm has one colour and one marker wherever it appears; the paper's own curve is dashed grey
+and nothing else is dashed; the dense network is black and dotted. The background is opaque white, so that a dark page
+leaves the picture legible.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from io import BytesIO
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+
+class Arm(NamedTuple):
+    """How one arm looks and is called, in every figure."""
+
+    name: str
+    short: str
+    colour: str
+    marker: str
+
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart; tickets are cool, reinitialised networks warm.
+ARMS = {
+    "ticket": Arm("winning tickets", "tickets", "#0072B2", "o"),
+    "reinit": Arm("random reinit", "reinit", "#D55E00", "s"),
+    "random": Arm("random sparsity", "random", "#CC79A7", "v"),
+    "oneshot": Arm("one-shot tickets", "one-shot", "#009E73", "^"),
+    "oneshot_reinit": Arm("one-shot reinit", "one-shot reinit", "#E69F00", "D"),
+}
+INK, GREY, PALE = "#222222", "#666666", "#D9D9D9"
+DENSE_LINE = {"color": INK, "linestyle": ":", "linewidth": 1.0}
+# matplotlib's own dashes scale with the line; these are in points, the same length in every figure.
+PAPER_LINE = {"color": "#8A8A8A", "linestyle": (0, (4.5, 2.2)), "linewidth": 1.1, "zorder": 1.5}
+
+STYLE = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.titlepad": 7,
+    "grid.color": "#E8E8E8",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "text.color": INK,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 3.6,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "legend.handlelength": 2.2,
+    "legend.columnspacing": 1.4,
+    "legend.labelspacing": 0.3,
+    "mathtext.fontset": "dejavusans",
+}
+PIXELS_PER_INCH = 100  # as shown; the raster has twice as many, for screens with dense pixels
+WIDE, NARROW = 8.0, 3.8  # inches: a book's column, and a telephone's
+PHONE = 600  # a window narrower than this many pixels gets the narrow layout
+
+
+def style():
+    """The family's style as a context: `with style(): ...`; importing this module changes nothing."""
+    return mpl.rc_context(STYLE)
+
+
+def shade(colour: str, amount: float) -> tuple[float, float, float]:
+    """The colour mixed with white (amount > 0) or black (amount < 0)."""
+    end = 1.0 if amount > 0 else 0.0
+    return tuple(c + (end - c) * abs(amount) for c in to_rgb(colour))
+
+
+def level(remaining: float) -> str:
+    """P_m as the paper prints it: 100, 51.3, 0.3."""
+    return "100 %" if remaining > 99.95 else f"{remaining:.1f} %"
+
+
+def png(fig: Figure) -> bytes:
+    """A figure as a PNG with two pixels for each one shown."""
+    raster, out = BytesIO(), BytesIO()
+    with style():  # fonts are looked up when a figure is drawn, not when it is made
+        fig.savefig(raster, format="png", dpi=2 * PIXELS_PER_INCH)
+    # Line drawings need few colours: a palette makes the file, and so the page, a third of the size.
+    Image.open(raster).convert("RGB").quantize(128).save(out, format="png")
+    return out.getvalue()
+
+
+@dataclass
+class Shown:
+    """A figure with the words that belong to it; a notebook cell that ends in one shows both.
+
+    `fig` is the layout in columns, `narrow` the one a telephone gets. Neither is known to pyplot: none shows twice.
+    """
+
+    fig: Figure
+    narrow: Figure = field(repr=False)
+    caption: str
+    alt: str
+
+    @cached_property
+    def html(self) -> str:
+        wide, narrow = ("data:image/png;base64," + b64encode(png(f)).decode("ascii") for f in (self.fig, self.narrow))
+        return (
+            '<figure class="lth-figure"><picture>'
+            f'<source media="(max-width: {PHONE}px)" srcset="{narrow}">'
+            f'<img alt="{escape(self.alt)}" src="{wide}" width="{self.fig.get_figwidth() * PIXELS_PER_INCH:.0f}" '
+            'style="max-width:100%;height:auto;background:#fff">'
+            f"</picture><figcaption>{escape(self.caption)}</figcaption></figure>"
+        )
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": f"{self.caption}\n\n{self.alt}"}
+
+
+def shown(draw: Callable[[bool], Figure], caption: str, alt: str) -> Shown:
+    """Both layouts of one picture: `draw(False)` in columns, `draw(True)` as one column."""
+    with style():
+        return Shown(draw(False), draw(True), caption, alt)

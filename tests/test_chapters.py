@@ -1,0 +1,118 @@
+"""What a chapter asks for is checked before anything is trained, and it gets exactly the rows it asked for."""
+
+import pandas as pd
+import pytest
+
+from lthlib import chapters, specs, tables
+from lthlib.curves import summarise
+from lthlib.errors import SpecError, StoreError
+from lthlib.store import Store
+from tests.rows import make_rows
+
+TINY = {"iterations": 20, "rounds": 1, "trials": 1, "arms": ["ticket", "reinit"], "device": "cpu"}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A book's folder to work in."""
+    (tmp_path / "_toc.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def commit(home, name, **changes):
+    """Put synthetic rows among the committed results."""
+    spec = specs.spec("lenet", "paper", **changes)
+    rows = make_rows(iterations=spec.iterations, key=specs.key(spec), rounds=3).assign(spec=specs.as_json(spec))
+    (home / "results").mkdir(exist_ok=True)
+    rows.to_parquet(home / "results" / f"lenet-{specs.key(spec)}.parquet")
+    return specs.key(spec)
+
+
+def test_a_chapter_gets_the_rows_it_asked_for_and_no_others(home, monkeypatch):
+    more = chapters.experiment("lenet", store="kept", **{**TINY, "trials": 2}).rows()
+    assert sorted(more["trial"].unique()) == [0, 1]
+    (home / "book").mkdir()
+    monkeypatch.chdir(home / "book")  # where Jupyter would execute it
+    monkeypatch.setattr("lthlib.work.train", None)  # nothing is left to train
+    one = chapters.experiment("lenet", store="kept", **TINY)
+    assert one.rows()["trial"].unique().tolist() == [0]
+    masks = one.ticket_masks("fc1.weight")
+    assert {n: int(m.sum()) for n, m in masks.items()} == {0: 235_200, 1: 188_160}
+
+
+def test_published_draws_the_largest_committed_experiment(home):
+    commit(home, "small", iterations=5_000)
+    large = commit(home, "large", iterations=20_000)
+    rows = chapters.experiment("lenet", "published").rows()
+    assert set(rows["key"]) == {large}
+
+
+def test_published_without_results_says_what_to_do(home):
+    with pytest.raises(StoreError, match="no results of lenet are committed yet: run the chapter with another profile"):
+        chapters.experiment("lenet", "published").rows()
+
+
+@pytest.mark.parametrize(
+    ("words", "parameters"),
+    [
+        ("unknown profile 'fast'", {"profile": "fast"}),
+        ("trials must be a whole number, not '3'", {"trials": "3"}),
+        ("iterations must be at least 1", {"iterations": 0}),
+        ("leave out rounds", {"profile": "published", "rounds": 3}),
+        ("the device 'cuda:77' is not available", {"device": "cuda:77"}),
+        ("the device '3' is not available", {"device": 3}),
+        ("store must be the path of a folder, not ''", {"store": ""}),
+    ],
+)
+def test_bad_parameters_are_one_line_before_training(home, words, parameters):
+    with pytest.raises(SpecError, match=words) as error:
+        chapters.experiment("lenet", **parameters)
+    assert "\n" not in str(error.value)
+    assert error.value._render_traceback_() == [f"SpecError: {error.value}"]
+
+
+def test_results_are_the_stores_or_the_committed_ones(home):
+    commit(home, "committed")
+    assert chapters.results("quick", "store").empty
+    assert len(chapters.results("published"))
+    with pytest.raises(SpecError, match="unknown profile"):
+        chapters.results("fast")
+
+
+def test_tables_show_the_numbers_of_the_rows():
+    rows = make_rows(trials=3, rounds=3, arms=("ticket", "reinit"))
+    trainings = summarise(rows)
+    shown = tables.rounds(trainings)
+    assert "Means over 3 trials" in shown.caption
+    line = shown.frame[(shown.frame["arm"] == "ticket") & (shown.frame["round"] == 2)].iloc[0]
+    expected = trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 2)]
+    assert line["early stop (iteration)"] == f"{expected['es'].mean():,.0f}"
+    assert line["weights remaining (%)"] == "64.1"
+    scale = tables.scale(rows)
+    assert scale.frame.set_index("arm").loc["ticket", "trainings"] == 12
+    assert rows["key"].iloc[0] in scale.caption
+
+
+def test_the_ledgers_table_has_a_row_for_each_claim_and_escapes():
+    from lthlib import claims
+
+    ledger = claims.ledger(pd.DataFrame(make_rows()))
+    ledger.loc[0, "statement"] = "a < b"
+    shown = tables.ledger(ledger)
+    assert len(shown.frame) == len(ledger)
+    page = shown._repr_html_()
+    assert "a &lt; b" in page
+    assert page.count("<tr>") >= len(ledger)
+    l3 = ledger.set_index("id").loc["L3"]
+    assert f"n = {l3['n']}" in page
+    assert tables.verdicts(ledger).frame["claims"].sum() == len(ledger)
+
+
+def test_code_shown_is_code_that_runs():
+    from lthlib import tickets
+
+    assert chapters.branches().text.startswith("BRANCHES")
+    assert chapters.branches().text.count("lambda spec") == len(tickets.BRANCHES)
+    assert "def find_winning_tickets" in chapters.code(tickets.find_winning_tickets)._repr_markdown_()
+    assert Store("store").path.name == "store"

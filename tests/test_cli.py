@@ -1,0 +1,102 @@
+"""The command line does what it says, and says in one line what it cannot do."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lthlib import cli, specs
+
+SMALL = ["--rounds", "1", "--iterations", "20", "--trials", "1", "--workers", "1"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store filled by the command line."""
+    folder = str(tmp_path_factory.mktemp("cli") / "store")
+    assert cli.main(["run", "lenet", "--arms", "ticket,reinit", "--store", folder, *SMALL]) == 0
+    return folder
+
+
+def test_run_says_what_is_stored_and_running_again_trains_nothing(store, capsys):
+    assert cli.main(["run", "lenet", "--arms", "ticket,reinit", "--store", store, *SMALL]) == 0
+    key = specs.key(specs.spec("lenet", "quick", iterations=20))
+    assert f"3 trainings of lenet {key} are stored" in capsys.readouterr().out
+
+
+def test_status_counts_what_is_stored_and_missing(store, capsys):
+    assert cli.main(["status", "--store", store, "--json"]) == 0
+    (line,) = json.loads(capsys.readouterr().out)
+    assert (line["network"], line["data"], line["iterations"]) == ("lenet", "mnist5k", 20)
+    assert (line["stored"], line["planned"], line["missing"]) == (3, 3, 0)
+    assert line["by_arm"] == {"ticket": 2, "reinit": 1}
+    assert cli.main(["status", "--store", store]) == 0
+    assert line["key"] in capsys.readouterr().out
+
+
+def test_claims_as_json_have_an_id_a_verdict_and_n(store, capsys):
+    assert cli.main(["claims", "--store", store, "--json"]) == 0
+    claims = json.loads(capsys.readouterr().out)
+    assert {"id", "verdict", "ours", "n"} <= set(claims[0])
+    assert {c["verdict"] for c in claims if c["network"] == "vgg19"} == {"not run yet"}
+    assert cli.main(["claims", "--store", store]) == 0
+    assert "L11" in capsys.readouterr().out
+
+
+def test_export_packs_each_experiment_into_a_file_that_claims_can_read(store, tmp_path, capsys):
+    results = tmp_path / "results"
+    assert cli.main(["export", "--store", store, "--to", str(results)]) == 0
+    assert [f.suffix for f in results.iterdir()] == [".parquet"]
+    assert capsys.readouterr().out.strip() == str(next(results.iterdir()))
+    assert cli.main(["claims", "--store", str(results)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("unknown network 'lanet'", ["run", "lanet"]),
+        ("vgg19 is not built yet", ["run", "vgg19"]),
+        ("unknown profile 'big'", ["run", "lenet", "--profile", "big"]),
+        ("the profile published trains nothing", ["run", "lenet", "--profile", "published"]),
+        ("unknown arm 'luck'", ["run", "lenet", "--arms", "ticket,luck"]),
+        ("trials must be at least 1", ["run", "lenet", "--trials", "0"]),
+        ("unknown data 'svhn'", ["run", "lenet", "--data", "svhn"]),
+        ("the device 'cuda:77' is not available", ["run", "lenet", "--device", "cuda:77"]),
+        ("workers must be at least 1", ["run", "lenet", "--workers", "0"]),
+        ("there is no store at nowhere", ["status", "--store", "nowhere"]),
+        ("there is no store at nowhere", ["claims", "--store", "nowhere"]),
+        ("there is no store at nowhere", ["export", "--store", "nowhere"]),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(words, arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("lth: ")
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "lenet", "--trials", "three"], ["run", "lenet", "--speed", "9"], ["fly"], []]
+)
+def test_what_the_parser_refuses_ends_with_status_2(arguments):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lthlib.study.run", interrupted)
+    assert cli.main(["run", "lenet"]) == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+
+
+def test_reading_results_does_not_load_torch():
+    code = "import sys, lthlib.claims, lthlib.figures, lthlib.tables, lthlib.store; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,483 @@
+"""The figures draw what the rows say, over what the paper's file says, and their words tell the truth about both."""
+
+import re
+from io import BytesIO
+from itertools import combinations, pairwise
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+from rows import make_rows
+
+from lthlib import curves, figures
+from lthlib.style import ARMS, png, style
+
+FIGURES = ("figure1_lenet", "figure4a", "figure4b", "figure4c")
+
+
+@pytest.fixture(scope="module")
+def full():
+    """Rows at the paper's own scale: every arm, 5 trials, and three draws of reinit."""
+    parts = [
+        make_rows(arms=("ticket", "random", "oneshot", "oneshot_reinit"), every=1000),
+        make_rows(arms=("reinit",), draws=3, every=1000, seed=1),
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def trainings(full):
+    return curves.summarise(full)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """What a quick run leaves: tickets and reinit, two trials, five rounds, a few thousand iterations of few digits."""
+    return make_rows(trials=2, rounds=5, iterations=3_000, data="mnist5k")
+
+
+def drawn(ax, gid):
+    """What an axes holds under this name."""
+    return [artist for artist in ax.get_children() if artist.get_gid() == gid]
+
+
+def both(shown):
+    return [("wide", shown.fig), ("narrow", shown.narrow)]
+
+
+# ------------------------------------------------------------------------------------------------------ what is drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "panel", "arm", "quantity"),
+    [
+        ("figure1_lenet", 0, "ticket", "es"),
+        ("figure1_lenet", 1, "random", "acc_es"),
+        ("figure4a", 0, "reinit", "es"),
+        ("figure4a", 1, "ticket", "acc_es"),
+        ("figure4a", 2, "oneshot", "train_es"),
+        ("figure4b", 0, "reinit", "acc_end"),
+        ("figure4c", 0, "oneshot_reinit", "es"),
+        ("figure4c", 1, "oneshot", "acc_es"),
+    ],
+)
+def test_lines_are_means_and_bars_are_minimum_and_maximum(trainings, name, panel, arm, quantity):
+    shown = getattr(figures, name)(trainings)
+    spread = curves.spread(trainings[trainings["arm"] == arm], quantity).sort_values("remaining", ascending=False)
+    for _, fig in both(shown):
+        ax = fig.axes[panel]
+        [line] = drawn(ax, arm)
+        np.testing.assert_array_equal(line.get_xdata(), spread["remaining"])
+        np.testing.assert_array_equal(line.get_ydata(), spread["mean"])
+        [bars] = drawn(ax, f"bars:{arm}")
+        at = {x: (low, high) for (x, low), (_, high) in bars.get_segments()}
+        expected = spread.set_index("remaining")
+        assert at
+        for x, ends in at.items():
+            assert ends == (expected.loc[x, "low"], expected.loc[x, "high"])
+        if not arm.startswith("oneshot") or name == "figure4c":  # one-shot levels crowd near 100 % on a log axis
+            assert len(at) == len(spread)
+
+
+@pytest.mark.parametrize(
+    ("name", "panel", "arm", "source"),
+    [
+        ("figure1_lenet", 0, "ticket", ("fig4a", "ticket", "es")),
+        ("figure1_lenet", 0, "random", ("fig1", "random", "es")),
+        ("figure1_lenet", 1, "random", ("fig1", "random", "acc")),
+        ("figure4a", 0, "ticket", ("fig4a", "ticket", "es")),
+        ("figure4a", 1, "reinit", ("fig4a", "reinit", "acc_es")),
+        ("figure4a", 2, "reinit", ("fig4a", "reinit", "train_es")),
+        ("figure4b", 0, "ticket", ("fig4b", "ticket", "acc_50k")),
+        ("figure4c", 0, "oneshot", ("fig4c", "oneshot_ticket", "es")),
+        ("figure4c", 1, "oneshot_reinit", ("fig4c", "oneshot_reinit", "acc_es")),
+    ],
+)
+def test_the_papers_curve_lies_behind_dashed_and_grey(trainings, name, panel, arm, source):
+    figure, paper_arm, quantity = source
+    expected = curves.paper(figure, "lenet", paper_arm, quantity)
+    assert len(expected) > 15  # the file holds the curve
+    for _, fig in both(getattr(figures, name)(trainings)):
+        [line] = drawn(fig.axes[panel], f"paper:{arm}")
+        np.testing.assert_array_equal(line.get_xdata(), expected["percent_remaining"])
+        np.testing.assert_array_equal(line.get_ydata(), expected["value"])
+        red, green, blue = to_rgb(line.get_color())
+        assert red == green == blue
+        assert line.is_dashed()
+        assert line.get_marker() == ARMS[arm].marker
+        assert line.get_zorder() < drawn(fig.axes[panel], arm)[0].get_zorder()
+
+
+def test_nothing_but_the_paper_is_dashed(full, trainings):
+    shown = [getattr(figures, name)(trainings) for name in FIGURES] + [figures.figure3(full)]
+    lines = [line for s in shown for _, fig in both(s) for ax in fig.axes for line in ax.get_lines()]
+    ours = [line for line in lines if not str(line.get_gid()).startswith("paper:")]
+    assert len(ours) > 50
+    assert {line.get_linestyle() for line in ours} == {"-", ":"}  # dotted: the dense network
+
+
+@pytest.mark.parametrize("name", ["figure1_lenet", "figure4a", "figure4b"])
+def test_weights_remaining_run_from_100_on_the_left_on_a_log_axis_with_the_papers_ticks(trainings, name):
+    for layout, fig in both(getattr(figures, name)(trainings)):
+        for ax in fig.axes:
+            left, right = ax.get_xlim()
+            assert ax.get_xscale() == "log"
+            assert left >= 100 > right
+            np.testing.assert_array_equal(ax.get_xticks(), figures.PAPER_TICKS)
+            labels = [label.get_text() for label in ax.get_xticklabels()]
+            assert labels[0] == "100", layout
+            assert set(labels) - {""} <= {"100", "51.3", "26.3", "13.5", "7.0", "3.6", "1.9", "1.0", "0.5", "0.3"}
+            assert len(set(labels) - {""}) >= 5
+
+
+def test_one_shot_has_a_linear_axis_from_100_on_the_left(trainings):
+    for _, fig in both(figures.figure4c(trainings)):
+        for ax in fig.axes:
+            assert ax.get_xscale() == "linear"
+            assert ax.get_xlim()[0] >= 100 > ax.get_xlim()[1]
+
+
+def test_all_trials_lie_inside_the_panels_or_the_caption_says_what_is_cut(trainings):
+    shown = figures.figure4a(trainings)
+    for ax, quantity in zip(shown.fig.axes, ("es", "acc_es", "train_es"), strict=True):
+        values = trainings.loc[trainings["arm"].isin(figures.FOUR_ARMS), quantity]
+        bottom, top = ax.get_ylim()
+        assert values.max() <= top
+        if values.min() < bottom:
+            assert f"{bottom:.1f} %" in shown.caption
+    assert "cut off" in shown.caption  # at 0.2 % of the weights accuracy leaves the panel
+    assert "cut off" not in figures.figure4c(trainings).caption
+
+
+def test_the_dense_network_is_a_dotted_line_at_its_mean(trainings):
+    dense = trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 0)]
+    [line] = drawn(figures.figure4c(trainings).fig.axes[1], "dense")
+    assert line.get_ydata()[0] == pytest.approx(dense["acc_es"].mean())
+
+
+def test_early_stops_that_wait_for_the_end_of_training_are_marked(trainings):
+    short = curves.summarise(make_rows(trials=2, rounds=20, iterations=6_000, every=1000))
+    shown = figures.figure4a(short)
+    [line] = drawn(shown.fig.axes[0], "end of training")
+    assert line.get_ydata()[0] == 6_000
+    assert "still falling" in shown.caption
+    long = trainings[trainings["arm"].isin(["ticket", "reinit"])]
+    assert not drawn(figures.figure4a(long).fig.axes[0], "end of training")
+    assert "still falling" not in figures.figure4a(long).caption
+
+
+# ------------------------------------------------------------------------------------------------------------- family
+
+
+def test_an_arm_has_one_colour_and_marker_in_all_figures(trainings):
+    seen = {arm: set() for arm in ARMS}
+    for name in FIGURES:
+        for _, fig in both(getattr(figures, name)(trainings)):
+            for ax in fig.axes:
+                for arm in seen:
+                    seen[arm] |= {(line.get_color(), line.get_marker()) for line in drawn(ax, arm)}
+    assert seen == {arm: {(look.colour, look.marker)} for arm, look in ARMS.items()}
+
+
+def test_arms_differ_in_colour_and_marker():
+    assert len({look.marker for look in ARMS.values()}) == len(ARMS)
+    for one, other in combinations(ARMS.values(), 2):
+        assert np.linalg.norm(np.subtract(to_rgb(one.colour), to_rgb(other.colour))) > 0.25, (one.name, other.name)
+
+
+def test_figure3_keeps_an_arms_hue(full):
+    """Its lines are shades of their arm's colour: the same mixed with black or white; the dense network is black."""
+    for ax in figures.figure3(full).fig.axes:
+        for line in ax.get_lines():
+            arm, round_ = line.get_gid().split(":")
+            colour, own = np.array(to_rgb(line.get_color())), np.array(to_rgb(ARMS[arm].colour))
+            if round_ == "0":
+                assert colour.max() < 0.2
+            else:
+                end = 0.0 if colour.sum() < own.sum() else 1.0
+                amount = (colour - own) / np.where(end == own, 1, end - own)
+                assert np.ptp(amount[own != end]) < 1e-9
+
+
+def test_backgrounds_are_opaque_white_so_that_dark_pages_stay_legible(trainings):
+    image = Image.open(BytesIO(png(figures.figure4b(trainings).fig))).convert("RGBA")
+    assert image.getextrema()[3] == (255, 255)
+    assert image.getpixel((2, 2)) == (255, 255, 255, 255)
+
+
+def test_rasters_have_two_pixels_for_each_one_shown(trainings):
+    shown = figures.figure4c(trainings)
+    width = int(re.search(r'<img[^>]* width="(\d+)"', shown.html)[1])
+    assert Image.open(BytesIO(png(shown.fig))).width == 2 * width
+
+
+def test_the_style_is_a_context_and_figures_are_unknown_to_pyplot(small):
+    before = dict(mpl.rcParams)
+    shown = figures.figure4a(curves.summarise(small))
+    assert shown._repr_mimebundle_()["text/html"]
+    assert dict(mpl.rcParams) == before
+    import matplotlib.pyplot as plt
+
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "figure3"])
+def test_no_text_is_clipped_or_overlaps_a_neighbour(full, trainings, name):
+    """Titles, tick labels and legends of both layouts lie inside the picture, and tick labels do not touch."""
+    shown = getattr(figures, name)(full if name == "figure3" else trainings)
+    for layout, fig in both(shown):
+        with style():
+            fig.draw_without_rendering()  # lays it out
+        inside = fig.bbox
+        texts = [t for ax in fig.axes for t in [ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts]]
+        boxes = [t.get_window_extent() for t in texts if t.get_text()]
+        boxes += [legend.get_window_extent() for legend in fig.legends]
+        for ax in fig.axes:
+            right = max(ax.bbox.x0, ax.bbox.x1) + 1  # matplotlib keeps a tick beyond the axis, and does not draw it
+            ticks = [tick.label1 for tick in ax.xaxis.get_major_ticks() if tick.label1.get_text()]
+            labels = [
+                t.get_window_extent() for t in ticks if ax.transData.transform((t.get_position()[0], 1))[0] < right
+            ]
+            assert len(labels) >= 4
+            assert all(a.x1 < b.x0 for a, b in pairwise(labels)), (layout, "tick labels touch")
+            boxes += labels
+        for box in boxes:
+            assert box.x0 >= inside.x0 - 1, layout
+            assert box.x1 <= inside.x1 + 1, layout
+            assert box.y0 >= inside.y0 - 1, layout
+            assert box.y1 <= inside.y1 + 1, layout
+
+
+# ---------------------------------------------------------------------------------------------------------- its words
+
+
+def test_the_caption_says_what_was_run_and_what_the_bars_are(trainings):
+    caption = figures.figure4a(trainings[trainings["arm"].isin(["ticket", "reinit"])]).caption
+    assert "n = 5 (tickets), 15 with 3 draws per trial (reinit)." in caption
+    assert "MNIST, 55,000 / 5,000 / 10,000" in caption
+    assert "50,000 iterations per training" in caption
+    assert "down to 0.2 % of the weights" in caption
+    assert "minimum to the maximum over trials and draws" in caption
+    assert "Dashed grey: the paper's own curves for winning tickets and random reinit" in caption
+    assert "50,000 iterations of full MNIST, 5 trials" in caption
+
+
+def test_n_is_counted_where_trials_are_missing(trainings):
+    partial = trainings[(trainings["arm"] == "ticket") & ((trainings["trial"] < 3) | (trainings["round"] < 2))]
+    caption = figures.figure4b(partial).caption
+    assert "n = 3 to 5." in caption
+    assert "Reduced scale: 3 trials instead of 5." in caption
+
+
+def test_one_training_per_point_has_no_bars_and_the_caption_says_so():
+    shown = figures.figure4a(curves.summarise(make_rows(trials=1, rounds=3, every=1000)))
+    assert "n = 1." in shown.caption
+    assert "no bar" in shown.caption
+    assert "minimum" not in shown.caption
+    assert not drawn(shown.fig.axes[0], "bars:ticket")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_full_scale_is_not_called_reduced(trainings, name):
+    assert "Reduced scale" not in getattr(figures, name)(trainings).caption
+
+
+def test_full_scale_over_time_is_not_called_reduced(full):
+    assert "Reduced scale" not in figures.figure3(full).caption
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"data": "mnist5k"}, "a small part of MNIST instead of all of it"),
+        ({"iterations": 49_000}, "49,000 iterations instead of 50,000"),
+        ({"trials": 3}, "3 trials instead of 5"),
+        ({"rounds": 20}, "20 levels of pruning instead of 28"),
+    ],
+)
+def test_each_way_of_being_smaller_is_said(change, words):
+    rows = make_rows(**{"every": 1000, **change})
+    assert f"Reduced scale: {words}." in figures.figure4a(curves.summarise(rows)).caption
+
+
+def test_everything_smaller_is_said_in_one_sentence(small):
+    assert (
+        "Reduced scale: a small part of MNIST instead of all of it, 3,000 iterations instead of 50,000, 2 trials "
+        "instead of 5 and 5 levels of pruning instead of 28."
+    ) in figures.figure4a(curves.summarise(small)).caption
+
+
+def test_fewer_one_shot_levels_are_said(trainings):
+    some = trainings[trainings["arm"].isin(["oneshot"]) & (trainings["round"] % 2 == 0)]
+    assert "19 levels of pruning instead of 39" in figures.figure4c(some).caption
+
+
+def test_alt_text_tells_the_measured_numbers(trainings):
+    tickets = curves.spread(trainings[trainings["arm"] == "ticket"], "es")
+    best = tickets.loc[tickets["mean"].idxmin()]
+    alt = figures.figure4a(trainings).alt
+    assert f"winning tickets lowest, {best['mean']:,.0f}, with {best['remaining']:.1f} % left" in alt
+    dense = trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 0)]
+    assert f"dense network {dense['acc_es'].mean():.2f} %" in alt
+    assert "the paper's winning tickets lowest, 2,981, with 13.5 % left" in alt
+    reinit = curves.spread(trainings[trainings["arm"] == "reinit"], "acc_es")
+    assert f"random reinit highest, {reinit['mean'].max():.2f} %" in alt
+
+
+def test_words_are_escaped(trainings):
+    evil = trainings.assign(data_label='<b>"digits" & more</b>')
+    html = figures.figure4b(evil).html
+    assert "<b>" not in html
+    assert "&lt;b&gt;&quot;digits&quot; &amp; more&lt;/b&gt;" in html
+
+
+# ------------------------------------------------------------------------------------------------- what was not run
+
+
+def test_a_quick_run_draws_what_it_has(small):
+    trainings = curves.summarise(small)
+    shown = figures.figure4a(trainings)
+    assert "Not run: one-shot tickets and one-shot reinit." in shown.caption
+    assert not drawn(shown.fig.axes[0], "oneshot")
+    assert "Not run: random sparsity." in figures.figure1_lenet(trainings).caption
+    assert figures.figure4b(trainings).html
+
+
+def test_one_shot_not_run_is_said_in_the_panels(small):
+    shown = figures.figure4c(curves.summarise(small))
+    assert [t.get_text() for ax in shown.fig.axes for t in ax.texts] == ["not run", "not run"]
+    assert "Not run: one-shot tickets and one-shot reinit." in shown.caption
+    assert "the dense network alone; n = 2." in shown.caption  # the dotted line
+    assert "not run" in shown.alt
+
+
+def test_what_is_not_run_still_shows_the_papers_curves_on_full_mnist(trainings):
+    shown = figures.figure4c(trainings[trainings["arm"] == "ticket"])
+    assert drawn(shown.fig.axes[0], "paper:oneshot")  # what there would be to compare with
+    assert "the paper's one-shot tickets lowest" in shown.alt
+    assert shown.fig.axes[0].get_ylim()[1] > 10_000
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_papers_curves_are_left_out_where_the_data_are_other_ones(small, name):
+    """Theirs are about the whole of MNIST: on fewer digits, some points lower, they would squeeze ours."""
+    shown = getattr(figures, name)(curves.summarise(small))
+    gids = {str(artist.get_gid()) for _, fig in both(shown) for ax in fig.axes for artist in ax.get_children()}
+    assert not [gid for gid in gids if gid.startswith("paper:")]
+    assert "the paper's" not in [text.get_text() for legend in shown.fig.legends for text in legend.get_texts()]
+    assert "The paper's own curves are left out: they are about the whole of MNIST." in shown.caption
+    assert "Dashed" not in shown.caption
+    assert "paper" not in shown.alt
+    if name != "figure4c":  # the axis is ours
+        assert shown.fig.axes[0].get_ylim()[1] < 3_500
+
+
+def test_only_reinit_still_draws(trainings):
+    shown = figures.figure4a(trainings[trainings["arm"] == "reinit"])
+    assert "Not run: winning tickets, one-shot tickets and one-shot reinit." in shown.caption
+    assert "dense" not in shown.alt
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "figure3"])
+def test_nothing_at_all_is_one_clear_line(full, trainings, name):
+    table = full if name == "figure3" else trainings
+    conv = table[:3].assign(network="conv2")
+    for empty in (table[:0], conv, pd.DataFrame()):
+        with pytest.raises(ValueError, match="nothing to draw") as error:
+            getattr(figures, name)(empty)
+        assert "\n" not in str(error.value)
+
+
+def test_two_experiments_do_not_share_a_figure(trainings):
+    mixed = pd.concat([trainings, trainings.assign(key="ffffffffffff")])
+    with pytest.raises(ValueError, match="2 experiments"):
+        figures.figure4a(mixed)
+
+
+def test_other_networks_in_the_table_change_nothing(trainings):
+    mixed = pd.concat([trainings, trainings[:50].assign(network="conv2", es=1.0, key="ffffffffffff")])
+    assert figures.figure4a(mixed).alt == figures.figure4a(trainings).alt
+
+
+# ----------------------------------------------------------------------------------------------------------- figure 3
+
+
+def test_figure3_draws_means_and_bars_of_the_papers_levels(full):
+    shown = figures.figure3(full)
+    wanted = [
+        ["ticket:0", "ticket:3", "ticket:7"],
+        ["ticket:0", "ticket:7", "ticket:12", "ticket:15", "ticket:18"],
+        ["ticket:0", "ticket:3", "ticket:7", "reinit:3", "reinit:7"],
+    ]
+    levels = {"0": "100 %, dense", "3": "51.3 %", "7": "21.1 %", "12": "7.0 %", "15": "3.6 %", "18": "1.9 %"}
+    for _, fig in both(shown):
+        assert [[line.get_gid() for line in ax.get_lines()] for ax in fig.axes] == wanted
+        for ax in fig.axes:
+            assert ax.get_xlim() == (0, 17_500)
+            for line in ax.get_lines():
+                arm, round_ = line.get_gid().split(":")
+                assert line.get_label() == levels[round_] + (" reinit" if arm == "reinit" else "")
+                ours = full[(full["arm"] == arm) & (full["round"] == int(round_)) & (full["iteration"] <= 17_500)]
+                accuracy = ours.groupby("iteration")["test_acc"]
+                np.testing.assert_allclose(line.get_ydata(), accuracy.mean())
+                [bars] = drawn(ax, f"bars:{line.get_gid()}")
+                for (x, low), (_, high) in bars.get_segments():
+                    assert (low, high) == (accuracy.min()[x], accuracy.max()[x])
+
+
+def test_figure3_of_a_short_run_skips_and_says_so(small):
+    shown = figures.figure3(small)
+    assert shown.fig.axes[0].get_xlim() == (0, 3_000)
+    assert "up to iteration 3,000" in shown.caption
+    assert "Not run: tickets of round 7, tickets of round 12, " in shown.caption
+    assert "tickets of round 18 and reinit of round 7." in shown.caption
+    assert "n = 2." in shown.caption
+    assert "Reduced scale" in shown.caption
+    dense = small[(small["arm"] == "ticket") & (small["round"] == 0) & (small["iteration"] == 3_000)]
+    assert f"{dense['test_acc'].mean():.2f} % at iteration 3,000" in shown.alt
+
+
+def test_figure3_says_so_when_no_level_was_run(full):
+    other = full[(full["arm"] == "ticket") & (full["round"] == 1)]
+    shown = figures.figure3(other)
+    assert "not run" in shown.alt
+    assert shown.html
+
+
+# ----------------------------------------------------------------------------------------------------- lines over time
+
+
+def test_over_time_draws_the_lines_asked_for(full):
+    lines = [("ticket", 0), ("ticket", 5), ("reinit", 5), ("oneshot", 13)]
+    shown = figures.over_time(full, lines, "A title")
+    for _, fig in both(shown):
+        [ax] = fig.axes
+        assert [line.get_gid() for line in ax.get_lines()] == ["ticket:0", "ticket:5", "reinit:5", "oneshot:13"]
+        labels = [line.get_label() for line in ax.get_lines()]
+        assert labels == ["100 %, dense", "32.9 %", "32.9 % reinit", "67.6 % one-shot"]
+        assert ax.get_title("left") == "A title"
+        assert ax.get_xlim() == (0, 50_000)
+    assert "n = 5 (tickets), 15 with 3 draws per trial (reinit), 5 (one-shot)." in shown.caption
+
+
+def test_over_time_of_single_trainings_has_no_bars_and_says_so():
+    rows = make_rows(trials=1, rounds=3, iterations=500, every=50, data="mnist5k")
+    shown = figures.over_time(rows, [("ticket", 0), ("ticket", 3), ("reinit", 3)])
+    assert "n = 1." in shown.caption
+    assert "one training per line" in shown.caption
+    assert "minimum" not in shown.caption
+    assert "Reduced scale" in shown.caption
+    for _, fig in both(shown):
+        assert not [a for a in fig.axes[0].get_children() if str(a.get_gid()).startswith("bars:")]
+    assert "51.3 % reinit: " in shown.alt
+    assert shown.html
+
+
+def test_over_time_names_what_was_not_run(small):
+    shown = figures.over_time(small, [("ticket", 0), ("random", 4)])
+    assert "Not run: random of round 4." in shown.caption
+    assert [line.get_gid() for line in shown.fig.axes[0].get_lines()] == ["ticket:0"]
+    assert "not run" in figures.over_time(small, [("random", 4)]).alt

@@ -1,0 +1,245 @@
+"""The files around the library agree with each other and with what the README promises."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from lthlib import pages, specs
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+PROSE = sorted((ROOT / "book").glob("*.md"))
+TEACHES_CODE = "01-the-hypothesis"  # the only chapter that may define functions
+
+each_chapter = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@cache
+def tracked():
+    """What is committed, or would be."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git repository")
+    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+# ------------------------------------------------------------------------------------------------------- environments
+
+
+def project():
+    return tomllib.loads(text("pyproject.toml"))["project"]
+
+
+def test_conda_and_pip_environments_are_the_same():
+    conda_calls = {"torch": "pytorch"}
+    wanted = [*project()["dependencies"], *(r for e in ("book", "test") for r in project()["optional-dependencies"][e])]
+    pip = {conda_calls.get(r.name, r.name): r.specifier for r in map(Requirement, wanted)}
+    conda = yaml.safe_load(text("environment.yml"))["dependencies"]
+    names = {r.name: r.specifier for r in map(Requirement, (d for d in conda if isinstance(d, str) and d != "pip"))}
+    assert names.pop("python") == SpecifierSet(project()["requires-python"])
+    assert names == pip
+    assert {"pip": ["-e ."]} in conda
+
+
+def test_torch_leaves_out_the_release_that_breaks_torchvision():
+    torch = next(r for r in map(Requirement, project()["dependencies"]) if r.name == "torch")
+    assert not torch.specifier.contains("2.13.0")
+    assert all(torch.specifier.contains(v) for v in ("2.11.0", "2.12.1", "2.14.0", "2.15.0", "2.15.0+cpu"))
+
+
+def test_the_wheel_ships_the_claims_and_the_papers_curves(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    shipped = zipfile.ZipFile(wheel).namelist()
+    assert {"lthlib/claims.yml", "lthlib/paper_curves.csv", "lthlib/pages.py"} <= set(shipped)
+    assert not [name for name in shipped if not name.startswith(("lthlib/", "lthlib-"))]
+
+
+# ------------------------------------------------------------------------------------------------------------ commands
+
+
+def make(*arguments):
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_every_command_of_the_prose_exists_in_the_makefile():
+    help_text = make().stdout
+    pattern = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
+    named = {m for page in ("README.md", "CONTRIBUTING.md", "book/reproduce.md") for m in pattern.findall(text(page))}
+    assert {"book", "test", "env"} <= named
+    assert named <= {line.split()[1] for line in help_text.splitlines()}
+
+
+def test_every_target_says_what_it_does():
+    targets = re.search(r"^\.PHONY: (.*)$", text("Makefile"), re.MULTILINE)[1].split()
+    described = [line.split() for line in make("help").stdout.splitlines()]
+    assert sorted(targets) == sorted(words[1] for words in described)
+    assert all(len(words) > 2 for words in described)
+
+
+def test_the_profiles_of_the_makefile_are_those_of_the_library():
+    assert set(re.search(r"PROFILE=([a-z|]+)", make("help").stdout)[1].split("|")) == set(specs.PROFILES)
+
+
+@pytest.mark.parametrize("script", ["#!/bin/sh\nexit 1\n", None], ids=["too old", "not there"])
+def test_an_old_python_is_refused_in_one_line(tmp_path, script):
+    python = tmp_path / "python"
+    if script:
+        python.write_text(script)
+        python.chmod(0o755)
+    done = make("env", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}")
+    assert done.returncode
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
+    assert ours == [f"lthlib needs Python 3.11 or newer and '{python}' is not: make env PYTHON=/path/to/python3.11"]
+    assert not (tmp_path / "venv").exists()
+
+
+def test_the_sizes_in_the_prose_are_those_of_the_profiles():
+    study = pytest.importorskip("lthlib.study")
+    rows = re.findall(
+        r"^\| `(\w+)` \| [^|]*\| (\d+) \| (\d+) \| ([\d,]+) \| ([\d,]+) \|", text("book/reproduce.md"), re.M
+    )
+    assert [row[0] for row in rows] == [name for name in specs.PROFILES if name != "published"]
+    for name, *numbers in rows:
+        spec = specs.spec("lenet", name)
+        sizes = [spec.trials, spec.rounds, spec.iterations, len(study.plan(spec))]
+        assert [int(n.replace(",", "")) for n in numbers] == sizes, name
+
+
+# ------------------------------------------------------------------------------------------------------------ chapters
+
+
+def parameters_cells(notebook):
+    cells = nbformat.read(notebook, as_version=4).cells
+    return [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+
+
+@each_chapter
+def test_a_chapter_is_committed_without_outputs(notebook):
+    nb = nbformat.read(notebook, as_version=4)
+    for cell in nb.cells:
+        assert not cell.get("outputs"), cell.source
+        assert cell.get("execution_count") is None, cell.source
+        assert not set(cell.metadata) - {"tags", "mystnb", "editable", "slideshow"}, cell.metadata
+    assert nb.metadata["kernelspec"]["name"] == "python3"
+    assert "papermill" not in nb.metadata
+
+
+@each_chapter
+def test_a_chapter_has_one_cell_of_typed_commented_parameters(notebook):
+    import papermill
+
+    (cell,) = parameters_cells(notebook)
+    assigned = ast.parse(cell.source).body
+    assert all(isinstance(line, ast.AnnAssign) for line in assigned), "only `name: type = default  # comment`"
+    declared = papermill.inspect_notebook(notebook)
+    assert [line.target.id for line in assigned] == list(declared), "papermill cannot read all of these lines"
+    for name, parameter in declared.items():
+        assert parameter["inferred_type_name"] != "None", f"{name} has no type"
+        assert len(parameter["help"]) > 10, f"{name} has no comment"
+
+
+@each_chapter
+def test_a_chapter_defines_nothing(notebook):
+    if notebook.stem == TEACHES_CODE:
+        pytest.skip("this chapter teaches code")
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert not re.search(r"^\s*(def|class|async def) ", cell.source, re.MULTILINE), cell.source
+
+
+def test_the_contents_list_every_chapter():
+    toc = yaml.safe_load(text("_toc.yml"))
+    listed = {str(pages._page(ROOT, name)) for name in pages._entries(toc)}
+    assert listed == {str(path.relative_to(ROOT)) for path in [*NOTEBOOKS, *PROSE]}
+
+
+def markdown():
+    """The prose of the book, by page."""
+    for page in PROSE:
+        yield page.stem, page.read_text(encoding="utf-8")
+    for notebook in NOTEBOOKS:
+        cells = nbformat.read(notebook, as_version=4).cells
+        yield notebook.stem, "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def test_what_is_cited_is_in_the_bibliography_and_the_other_way_round():
+    cited = {
+        key.strip(): page
+        for page, prose in markdown()
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", prose)
+        for key in keys.split(",")
+    }
+    entries = re.findall(r"^@\w+\{([^,]+),", text("book/references.bib"), re.MULTILINE)
+    assert len(entries) == len(set(entries)), "a key is there twice"
+    assert set(cited) - set(entries) == set(), "cited, but not in references.bib"
+    assert set(entries) - set(cited) == set(), "in references.bib, but not cited"
+
+
+def test_the_repository_has_one_address():
+    address = yaml.safe_load(text("CITATION.cff"))["repository-code"]
+    assert yaml.safe_load(text("_config.yml"))["repository"]["url"] == address
+    assert address in text("book/reproduce.md")
+
+
+# -------------------------------------------------------------------------------------------------------------- modules
+
+
+def test_modules_import_only_from_above():
+    rows = re.findall(r"^\| (`.*?) \|", text("CONTRIBUTING.md"), re.MULTILINE)
+    rank = {name: number for number, row in enumerate(rows) for name in re.findall(r"`(\w+)`", row)}
+    modules = {path.stem: path for path in (ROOT / "lthlib").glob("*.py") if path.stem != "__init__"}
+    assert set(rank) == set(modules), "the table of CONTRIBUTING lists the library's modules"
+    for name, path in modules.items():
+        imported = _imports(path)
+        assert not [other for other in imported & set(rank) if rank[other] > rank[name]], name
+        if name in ("specs", "curves", "store", "claims", "style", "figures", "pictures"):
+            assert "torch" not in imported, name
+
+
+def _imports(path):
+    """Names of modules, those of the library without `lthlib.`, wherever in the file they are imported."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "lthlib":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.removeprefix("lthlib.").partition(".")[0])
+    return found
+
+
+# --------------------------------------------------------------------------------------------------------------- files
+
+
+def test_no_large_file_is_committed():
+    assert [path.name for path in tracked() if path.stat().st_size > 5_000_000] == []
+
+
+def test_no_file_names_a_folder_of_one_machine():
+    absolute = re.compile(rb"(?<![\w.~$}*-])/(?:work|tmp|root|home|Users)(?:/\w|\b(?![\w-]))")
+    found = []
+    for path in tracked():
+        content = path.read_bytes()
+        if path != Path(__file__) and b"\0" not in content:
+            lines = enumerate(content.splitlines(), 1)
+            found += [f"{path.relative_to(ROOT)}:{number}" for number, line in lines if absolute.search(line)]
+    assert found == []
