@@ -4,13 +4,15 @@ A mask is a dict of 0/1 float tensors [R, *shape], one per pruned layer and name
 never changed in place. Biases have none.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
 Mask = dict[str, Tensor]
 
 
-def ones(theta: dict[str, Tensor], layers: dict[str, str]) -> Mask:
+def ones(theta: dict[str, Tensor], layers: Iterable[str]) -> Mask:
     """m = 1^|θ|: everything is left."""
     return {name: torch.ones_like(theta[name]) for name in layers}
 

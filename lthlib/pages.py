@@ -23,6 +23,8 @@ from lthlib.specs import PROFILES
 
 BOOK = "book"  # the folder of the chapters
 IDEA = f"{BOOK}/_static/idea"  # the picture of the introduction: .svg, -narrow.svg for telephones, .html to show them
+RESULT = f"{BOOK}/_static/result.png"  # the figure of the README, and what stands around its words there
+RESULT_BEGINS, RESULT_ENDS = "<!-- result: drawn by python -m lthlib.pages --draw -->", "<!-- end of result -->"
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
 
 
@@ -223,11 +225,36 @@ IDEA_HTML = """\
 """
 
 
+def draw_result(source: Path) -> None:
+    """Draws the README's figure anew, and its words, from the committed results."""
+    from lthlib import style
+
+    figure = _result()
+    (source / RESULT).write_bytes(style.png(figure.fig))
+    readme = (source / "README.md").read_text(encoding="utf-8")
+    before, _, rest = readme.partition(RESULT_BEGINS)
+    _, _, after = rest.partition(RESULT_ENDS)
+    (source / "README.md").write_text(before + result_words(figure) + after, encoding="utf-8")
+
+
+def _result():
+    from lthlib import chapters, curves, figures
+
+    return figures.figure4a(curves.summarise(chapters.experiment("lenet", "published").rows()))
+
+
+def result_words(figure=None) -> str:
+    """What the README says of its figure: the figure's own alt text and caption."""
+    figure = figure or _result()
+    return f"{RESULT_BEGINS}\n![{figure.alt}]({RESULT})\n\n{figure.caption}\n{RESULT_ENDS}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     try:
-        if options.draw_idea:
+        if options.draw:
             draw_idea(options.source)
+            draw_result(options.source)
         else:
             build(options.source, options.out, options.profile, dict(map(_parameter, options.parameter)))
     except (LthError, OSError) as error:
@@ -262,7 +289,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--source", type=Path, default=Path(), help="root of the repository (.)")
     parser.add_argument("--out", type=Path, default=Path("_build"), help="folder for html/ (_build)")
-    parser.add_argument("--draw-idea", action="store_true", help=f"only draw {IDEA}.svg anew")
+    parser.add_argument("--draw", action="store_true", help="only draw the pictures of introduction and README anew")
     return parser.parse_args(arguments)
 
 

@@ -26,7 +26,7 @@ def of(spec: Spec, data: Data, device: str, seconds: float) -> dict:
         "device": _device(device),
         "versions": _versions(),
         "seconds": round(seconds, 3),
-        "commit": _commit(),
+        "commit": COMMIT,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "results_version": specs.RESULTS_VERSION,
     }
@@ -61,16 +61,19 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-@cache
 def _commit() -> str:
     """The commit of the code, with a + if it has been changed since; empty outside a checkout."""
     here = Path(__file__).parent
     try:
+        _git(here, "ls-files", "--error-unmatch", Path(__file__).name)  # not some other repository around us
         commit = _git(here, "rev-parse", "--short=12", "HEAD")
-        return commit + ("+" if _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".") else "")
+        return commit + ("+" if _git(here, "status", "--porcelain", "--", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
 
 
 def _git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
+COMMIT = _commit()  # of the code as it was imported

@@ -156,11 +156,14 @@ def executor(workers: int, bars: Bars) -> Iterator[Executor]:
     """This process for one worker, else that many processes of one thread, which report to the bars."""
     if workers == 1:
         global _report
-        before, _report = _report, lambda *event: bars.tell(os.getpid(), *event)
+        before, threads = _report, torch.get_num_threads()
+        _report = lambda *event: bars.tell(os.getpid(), *event)  # noqa: E731
+        torch.set_num_threads(1)  # as in a worker: sums over several threads round differently
         try:
             yield Here()
         finally:
             _report = before
+            torch.set_num_threads(threads)
         return
     context = multiprocessing.get_context("spawn")
     bars.queue = context.Queue()

@@ -27,10 +27,10 @@ def find_winning_tickets(spec: Spec, trials: list[int], train: Train) -> Iterato
     m = masks.ones(theta0, _layers(spec))  #    m = 1^|θ|
     for n in range(spec.rounds + 1):
         reps = [Rep("ticket", trial, n) for trial in trials]
-        theta_j = train(theta0, m, reps)  # 2. f(x; m ⊙ θ₀), for j iterations
+        theta_j = train(theta0, m, reps)  # 2. f(x; m ⊙ θ₀), j iterations
         yield Round(n, m, theta_j)
-        m = masks.prune(theta_j, m, rates(spec))  # 3. m′: the smallest |θ_j| are gone
-        #                                           4. reset: the next turn starts from θ₀
+        m = masks.prune(theta_j, m, rates(spec))  # 3. m′: drop smallest |θ_j|
+        # 4. reset: the next turn trains θ₀ again
 
 
 def initial(spec: Spec, trials: list[int]) -> Theta:
@@ -45,9 +45,9 @@ def fresh(spec: Spec, reps: list[Rep]) -> Theta:
 
 def oneshot(spec: Spec, dense: Theta, level: int) -> Mask:
     """One-shot pruning (Section 2): drop `level` x 2.5 % of each hidden layer at once, half of that of the output."""
-    share = 0.025 * level
-    portions = {name: share * rate / spec.rate_fc for name, rate in rates(spec).items()}
-    return masks.prune(dense, masks.ones(dense, _layers(spec)), portions)
+    share = {"fc": 0.025 * level, "out": 0.0125 * level}
+    portions = {name: share[kind] for name, kind in _layers(spec).items()}
+    return masks.prune(dense, masks.ones(dense, portions), portions)
 
 
 def scattered(spec: Spec, mask: Mask, reps: list[Rep]) -> Mask:

@@ -123,6 +123,11 @@ def test_the_sizes_in_the_prose_are_those_of_the_profiles():
         assert [int(n.replace(",", "")) for n in numbers] == sizes, name
 
 
+def test_the_readme_speaks_of_the_committed_results():
+    assert pages.result_words() in text("README.md"), "python -m lthlib.pages --draw"
+    assert (ROOT / pages.RESULT).is_file()
+
+
 # ------------------------------------------------------------------------------------------------------------ chapters
 
 
