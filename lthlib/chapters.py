@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,27 @@ class Experiment:
             return _best(self.network, self.store)
         study.run(self.spec, self.store.path, self.data_root, self.device)
         asked = pd.DataFrame(study.plan(self.spec))
-        return self.store.rows(self.spec).merge(asked, on=list(asked.columns))
+        rows = self.store.rows(self.spec).merge(asked, on=list(asked.columns))
+        if len(rows.drop_duplicates(list(asked.columns))) < len(asked):
+            raise StoreError(f"the store {self.store.path} has lost rows of {specs.key(self.spec)}: run again")
+        return rows
 
     def ticket_masks(self, layer: str, trial: int = 0) -> dict[int, np.ndarray]:
         """The masks of a layer by round, booleans of the layer's shape. A store keeps them, `results/` does not."""
         rounds = [Rep("ticket", trial, n) for n in range(self.spec.rounds + 1)]
         return {rep.round: self.store.arrays(self.spec, rep)[f"mask.{layer}"] for rep in rounds}
+
+
+def check_parameters(namespace: dict[str, Any]) -> None:
+    """Refuse a parameter that papermill injected and the chapter does not declare. To be called before any import of a
+    name: `namespace` is the chapter's globals(), in which declared parameters are those with a type."""
+    declared = namespace.get("__annotations__", {})
+    ours = {n for n, v in namespace.items() if not n.startswith("_") and not isinstance(v, ModuleType)}
+    for name in sorted(ours - set(declared) - IPYTHON):
+        raise SpecError(f"unknown parameter '{name}'; choose from {', '.join(declared)}")
+
+
+IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}  # names that every notebook starts with
 
 
 def experiment(
@@ -95,7 +111,13 @@ def _best(network: str, store: Store) -> pd.DataFrame:
     rows = rows[rows["network"] == network]
     if rows.empty:
         raise StoreError(f"no results of {network} are committed yet: run the chapter with another profile")
-    return rows[rows["key"] == claims.best(summarise(rows))["key"].iloc[0]]
+    rows = rows[rows["key"] == claims.best(summarise(rows))["key"].iloc[0]]
+    if (rows["results_version"] != specs.RESULTS_VERSION).any() or rows["data_sha256"].nunique() > 1:
+        raise StoreError(
+            f"the committed results of {network} are not of this version of the library and one data set: run and "
+            "export them again"
+        )
+    return rows
 
 
 def _shelf(store: str) -> Store:

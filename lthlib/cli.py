@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     claims = commands.add_parser("claims", help="the paper's claims, measured", description=_claims.__doc__)
     claims.set_defaults(command=_claims)
     export = commands.add_parser("export", help="pack results into one file each", description=_export.__doc__)
+    export.add_argument("keys", nargs="*", metavar="KEY", help="only these experiments (default: all)")
     export.add_argument("--to", default="results", metavar="DIR", help="where to (default: results)")
     export.set_defaults(command=_export)
     for command in (run, status, export):
@@ -91,13 +92,13 @@ def _run(options: argparse.Namespace) -> None:
 
 def _status(options: argparse.Namespace) -> None:
     """Per experiment: what is stored, what the last `run` asked for and is missing, and what it cost."""
-    from lthlib.study import missing, plan
+    from lthlib.study import plan
 
     store = _existing(options.store)
     rows, lines = store.rows(), []
     for spec in store.experiments(rows):
         trainings = rows[rows["key"] == specs.key(spec)].drop_duplicates(["arm", "trial", "round", "draw"])
-        lacking = missing(spec, store)
+        stored = set(trainings[["arm", "trial", "round", "draw"]].itertuples(index=False, name=None))
         lines.append(
             {
                 "network": spec.network,
@@ -106,7 +107,7 @@ def _status(options: argparse.Namespace) -> None:
                 "iterations": spec.iterations,
                 "stored": len(trainings),
                 "planned": len(plan(spec)),
-                "missing": len(lacking),
+                "missing": len(set(map(tuple, plan(spec))) - stored),
                 "by_arm": trainings["arm"].value_counts().to_dict(),
                 "hours": round(trainings["seconds"].sum() / 3600, 3),
                 "devices": sorted(trainings["device"].unique()),
@@ -135,10 +136,11 @@ def _claims(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    """Pack all rows of each experiment into one Parquet file, as the book reads them."""
+    """Pack all rows of each experiment into one Parquet file, as the book reads them. Rows that are there stay."""
     store = _existing(options.store)
     for spec in store.experiments(store.rows()):
-        print(store.pack(spec, options.to))
+        if not options.keys or specs.key(spec) in options.keys:
+            print(store.pack(spec, options.to))
 
 
 def _existing(path: str) -> Store:

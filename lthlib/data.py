@@ -53,14 +53,24 @@ def load(name: str, root: str | Path | None = None, device: str = "cpu") -> Data
     return _load(name, _root(root)).to(device)
 
 
+# What the pixels and labels must be: captions say "MNIST", so it has to be MNIST.
+SHA256 = {
+    "mnist": "522648b411b75783907fb194f5ebc6f34d7da45282e34e23364ce18637bbd7a7",
+    "mnist5k": "7976f79edf4a43aa4d3054ae23f51b83ce826254a62695204aebb11425d588f6",
+}
+
+
 def fetch(name: str, root: str | Path | None = None) -> None:
     """Make sure that `load` will find the data set, downloading it if need be. Raises DataError."""
-    LOADERS[name](_root(root))
+    _load(name, _root(root))
 
 
 @cache
 def _load(name: str, root: Path) -> Data:
-    return LOADERS[name](root)
+    data = LOADERS[name](root)
+    if data.sha256 != SHA256[name]:
+        raise DataError(f"what {data.source} gives for {name} ({root}) is not that data set: delete it and try again")
+    return data
 
 
 def _root(root: str | Path | None) -> Path:
@@ -74,8 +84,8 @@ def _mnist(root: Path) -> Data:
         train, test = (MNIST(root, train=part, download=True) for part in (True, False))
     except Exception as error:  # torchvision raises what its mirrors, the disk and its checksums happen to raise
         raise DataError(
-            f"MNIST is not complete under {root / 'MNIST' / 'raw'} and cannot be downloaded ({_first_line(error)}): "
-            "connect to a network, name a folder that has it with --data-root, or use --data mnist5k"
+            f"MNIST cannot be read from {root / 'MNIST' / 'raw'} nor downloaded to it ({_first_line(error)}): delete "
+            "what is there and connect to a network, name a folder that has it with --data-root, or use --data mnist5k"
         ) from None
     pixels, labels = torch.cat([train.data, test.data]), torch.cat([train.targets, test.targets])
     label = "MNIST (55,000 training, 5,000 validation, 10,000 test digits)"
@@ -113,10 +123,9 @@ def batches(spec: Spec, rep: Rep, train: Tensor) -> Iterator[Tensor]:
     """Without end, indices [B] of the batches of one training: reshuffled every epoch (Section 2), the last, partial
     batch of an epoch dropped. Each training has an order of its own."""
     generator = stream(spec.seed, rep.trial, "order", rep.arm, rep.round, rep.draw)
-    batch = min(spec.batch, len(train))
     while True:
         order = train[torch.randperm(len(train), generator=generator)]
-        yield from order[: len(order) // batch * batch].view(-1, batch)
+        yield from order[: len(order) // spec.batch * spec.batch].view(-1, spec.batch)
 
 
 def _first_line(error: Exception) -> str:

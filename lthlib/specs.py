@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
@@ -91,13 +92,15 @@ class Spec:
     def __post_init__(self):
         for f in fields(self):
             _check_type(f, getattr(self, f.name))
+            if f.type is float:  # 1 and 1.0 are one experiment, with one key
+                object.__setattr__(self, f.name, float(getattr(self, f.name)))
         for name in ("iterations", "batch", "eval_every", "train_eval", "trials", "branch_step", "oneshot_step"):
             _require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("rounds", "reinits", "randoms", "seed"):
             _require(getattr(self, name) >= 0, f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("rate_fc", "rate_out"):
             _require(0 <= getattr(self, name) < 1, f"{name} must lie in [0, 1), not {getattr(self, name)}")
-        _require(self.lr > 0, f"lr must be positive, not {self.lr}")
+        _require(0 < self.lr < math.inf, f"lr must be positive and finite, not {self.lr}")
         _require(
             self.optimiser in OPTIMISERS, f"unknown optimiser '{self.optimiser}'; choose from {_names(OPTIMISERS)}"
         )
@@ -129,7 +132,7 @@ PROFILES = {
     },
     "laptop": {"iterations": 15_000, "rounds": 20, "reinits": 1, "randoms": 1, "oneshot_step": 3},
     "paper": {},
-    "published": {},  # trains nothing: it draws the best committed rows
+    "published": {},  # draws the best committed rows
 }
 
 

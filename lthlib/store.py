@@ -8,11 +8,12 @@ A file appears by renaming a finished one, so that it is whole or absent, whoeve
 same code: there, `pack` has put all the rows of an experiment into one file.
 """
 
-import contextlib
 import os
+import shutil
 import uuid
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lthlib import specs
-from lthlib.curves import COLUMNS, TRAINING
+from lthlib.curves import COLUMNS, PROVENANCE, TRAINING
 from lthlib.errors import StoreError
 from lthlib.specs import Rep, Spec
 
@@ -29,26 +30,35 @@ Arrays = dict[str, np.ndarray]
 
 
 class Store:
-    """A folder of results. Reading needs no permission to write; `open` checks that writing will work."""
+    """A folder of results. Reading needs no permission to write; `open` checks that writing will work.
 
-    def __init__(self, path: str | Path):
+    A file that cannot be read is passed over with a warning, or, in a `strict` store, is a StoreError.
+    """
+
+    def __init__(self, path: str | Path, strict: bool = False):
         self.path = Path(path).expanduser()
+        self.strict = strict
 
-    def open(self, spec: Spec) -> "Store":
-        """The store, ready to take results of this experiment. Raises StoreError if it cannot be written."""
+    def open(self, spec: Spec, need: float = 0) -> "Store":
+        """The store, ready to take results of this experiment: writable, with `need` bytes to spare, or StoreError."""
         folder = self._folder(spec)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _replace(folder / "spec.json", lambda path: path.write_text(specs.as_json(spec) + "\n"))
+            free = shutil.disk_usage(folder).free
         except OSError as error:
+            raise _unwritable(self.path, error) from None
+        if free < need:
             raise StoreError(
-                f"cannot write to the store {self.path} ({error.strerror}): choose another with --store"
-            ) from None
+                f"the results need about {need / 1e6:,.1f} MB and {self.path} has {free / 1e6:,.1f} MB left: make room "
+                "or choose another folder"
+            )
         return self
 
     def has(self, spec: Spec, rep: Rep) -> bool:
-        """Whether this training is stored, whole. A damaged file is set aside, with a warning, and counts as absent."""
-        return all(_whole(self._file(spec, rep, kind), read) for kind, read in READERS.items() if kind in _kinds(rep))
+        """Whether this training is stored, whole, by this version of the library. A damaged or outdated file is set
+        aside, with a warning, and counts as absent."""
+        return all(_whole(self._file(spec, rep, kind), CHECKS[kind]) for kind in _kinds(rep))
 
     def save(self, spec: Spec, rep: Rep, rows: pd.DataFrame, arrays: Arrays) -> None:
         """Store one training. `arrays` is kept for what other trainings start from: the tickets and their masks."""
@@ -76,32 +86,47 @@ class Store:
         found = []
         for _, experiment in rows.groupby("key", sort=False):
             spec = specs.from_json(experiment.sort_values("finished")["spec"].iloc[-1])
-            asked = self._folder(spec) / "spec.json"
-            found.append(specs.from_json(asked.read_text()) if asked.is_file() else spec)
+            found.append(_asked(self._folder(spec) / "spec.json", spec))
         return found
 
     def rows(self, spec: Spec | None = None) -> pd.DataFrame:
         """All rows, or those of one experiment: one row per evaluation, in order of training and iteration."""
-        if not self.path.is_dir():
-            return pd.DataFrame(columns=COLUMNS)
-        files = sorted(self.path.glob(f"*{specs.key(spec)}*/*.parquet" if spec else "*/*.parquet"))
-        files += sorted(self.path.glob(f"*{specs.key(spec)}*.parquet" if spec else "*.parquet"))
-        tables = [table for file in files if (table := _read_rows(file)) is not None]
+        name = f"*{specs.key(spec)}*" if spec else "*"
+        files = [*sorted(self.path.glob(f"{name}/*.parquet")), *sorted(self.path.glob(f"{name}.parquet"))]
+        tables = [table for file in files if (table := self._read(file)) is not None]
         if not tables:
             return pd.DataFrame(columns=COLUMNS)
-        rows = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+        rows = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries().to_pandas()
         return rows.drop_duplicates([*TRAINING, "iteration"]).sort_values([*TRAINING, "iteration"], ignore_index=True)
 
     def pack(self, spec: Spec, target: str | Path) -> Path:
-        """Write all rows of an experiment as one Parquet file into another folder (`results/`), and say where."""
+        """Put all rows of an experiment into one Parquet file of another folder (`results/`), and say which. Rows that
+        are there already stay."""
         rows = self.rows(spec)
         if rows.empty:
             raise StoreError(f"the store {self.path} has no results of {spec.network} {specs.key(spec)} to export")
         file = Path(target) / f"{spec.network}-{specs.key(spec)}.parquet"
-        file.parent.mkdir(parents=True, exist_ok=True)
+        there = Store(target, strict=True).rows(spec)
+        rows = pd.concat([rows, there]) if len(there) else rows
+        rows = rows.drop_duplicates([*TRAINING, "iteration"]).sort_values([*TRAINING, "iteration"])
         table = pa.Table.from_pandas(rows, preserve_index=False)
-        _replace(file, lambda path: pq.write_table(table, path, compression="zstd", compression_level=19))
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _replace(file, lambda path: pq.write_table(table, path, compression="zstd", compression_level=19))
+        except OSError as error:
+            raise _unwritable(target, error) from None
         return file
+
+    def _read(self, file: Path) -> pa.Table | None:
+        try:
+            table = _table(file)
+        except Exception as error:  # whatever a damaged or foreign file makes its reader raise
+            message = f"{file} cannot be read as results ({_reason(error)})"
+            if self.strict:
+                raise StoreError(f"{message}: restore it, or delete it and export again") from None
+            warnings.warn(f"{message}: passed over", stacklevel=3)
+            return None
+        return table
 
     def _folder(self, spec: Spec) -> Path:
         return self.path / f"{spec.network}-{specs.key(spec)}"
@@ -111,46 +136,72 @@ class Store:
 
 
 def published() -> Store:
-    """The committed results: the folder `results` beside the book, looked for from the working directory up."""
+    """The committed results: the folder `results` beside the book, looked for from the working directory up. Strict."""
     here = Path.cwd()
-    homes = [
-        folder for folder in (here, *here.parents, Path(__file__).parent.parent) if (folder / "_toc.yml").is_file()
-    ]
-    return Store(homes[0] / "results" if homes else here / "results")
+    places = (here, *here.parents, Path(__file__).parent.parent)
+    home = next((place for place in places if (place / "_toc.yml").is_file()), here)
+    return Store(home / "results", strict=True)
 
 
 def _kinds(rep: Rep) -> tuple[str, ...]:
     return ("npz", "parquet") if rep.arm == "ticket" else ("parquet",)
 
 
-READERS = {"parquet": pq.read_metadata, "npz": lambda file: zipfile.ZipFile(file).close()}
+TEXT = ["survivors", *PROVENANCE]  # the same in all rows of a training: read as categories, or they fill the memory
 
 
-def _whole(file: Path, read) -> bool:
+def _table(file: Path) -> pa.Table:
+    table = pq.read_table(file, read_dictionary=TEXT)
+    if lacking := set(COLUMNS) - set(table.column_names):
+        raise ValueError(f"it has no column {min(lacking)}")
+    return table.select(COLUMNS)
+
+
+def _check_rows(file: Path) -> None:
+    version = _table(file)["results_version"][0].as_py()
+    if version != specs.RESULTS_VERSION:
+        raise ValueError(f"made by version {version} of the results, now {specs.RESULTS_VERSION}")
+
+
+def _check_arrays(file: Path) -> None:
+    with zipfile.ZipFile(file) as arrays:
+        if name := arrays.testzip():
+            raise ValueError(f"{name} is damaged")
+
+
+CHECKS = {"parquet": _check_rows, "npz": _check_arrays}
+
+
+def _whole(file: Path, check: Callable[[Path], None]) -> bool:
     if not file.exists():
         return False
     try:
-        read(file)
+        check(file)
     except Exception as error:  # whatever a damaged file makes its reader raise
-        _set_aside(file, error)
+        if isinstance(error, OSError) and error.errno:  # not the file's fault: leave it alone
+            raise StoreError(f"cannot read {file} ({error.strerror})") from None
+        aside = file.with_name(f"{file.name}.aside")
+        file.replace(aside)
+        warnings.warn(f"{file} is no use ({_reason(error)}): set aside as {aside.name}, to be made again", stacklevel=3)
         return False
     return True
 
 
-def _read_rows(file: Path) -> pa.Table | None:
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:100]
+
+
+def _unwritable(path: str | Path, error: OSError) -> StoreError:
+    return StoreError(f"cannot write to {path} ({error.strerror or error}): choose another folder")
+
+
+def _asked(file: Path, spec: Spec) -> Spec:
+    """The extent that was asked for last, if the file that says so can be believed."""
     try:
-        return pq.read_table(file)
-    except Exception as error:
-        _set_aside(file, error)
-        return None
-
-
-def _set_aside(file: Path, error: Exception) -> None:
-    aside = file.with_name(f"{file.name}.damaged")
-    with contextlib.suppress(OSError):
-        file.replace(aside)
-    what = str(error).strip().splitlines()[0][:80] if str(error).strip() else type(error).__name__
-    warnings.warn(f"{file} is damaged ({what}): set aside as {aside.name}, to be computed again", stacklevel=4)
+        asked = specs.from_json(file.read_text())
+        return asked if specs.key(asked) == specs.key(spec) else spec
+    except (OSError, ValueError, TypeError, KeyError):
+        return spec
 
 
 def _replace(file: Path, write) -> None:

@@ -17,13 +17,19 @@ from lthlib.errors import LthError, SpecError
 from lthlib.progress import Bars
 from lthlib.specs import ONESHOT_LEVELS, Rep, Spec
 from lthlib.store import Store
+from lthlib.tickets import weights
 from lthlib.work import Job
 
 
 def plan(spec: Spec) -> list[Rep]:
     """Every training of an experiment: the trunk (a trial's tickets; round 0 is the dense network), then branches."""
-    trunk = [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(spec.rounds + 1)]
+    trunk = [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(depth(spec) + 1)]
     return trunk + [rep for trial in range(spec.trials) for rep in branches(spec, trial)]
+
+
+def depth(spec: Spec) -> int:
+    """The last round of tickets that an arm needs: one-shot pruning needs only the dense network."""
+    return 0 if set(spec.arms) <= {"oneshot", "oneshot_reinit"} else spec.rounds
 
 
 def branches(spec: Spec, trial: int) -> list[Rep]:
@@ -59,15 +65,16 @@ def run(
     and the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
     """
     device = choose_device(device)
-    workers = (1 if device != "cpu" else os.cpu_count() or 1) if workers is None else workers
+    workers = (1 if device != "cpu" else _cores()) if workers is None else workers
     if workers < 1:
         raise SpecError(f"workers must be at least 1, not {workers}")
-    shelf = Store(store).open(spec)
+    shelf = Store(store)
     todo = missing(spec, shelf)
     if not todo:
         return
+    shelf.open(spec, need=_bytes(spec, todo))
     data.fetch(spec.data, data_root)
-    job = Job(spec, (), shelf.path.absolute(), data_root, device)
+    job = Job(replace(spec, rounds=depth(spec)), (), shelf.path.absolute(), data_root, device)
     trainings = len(plan(spec))
     bars = Bars(f"{spec.network} {specs.key(spec)}", trainings, trainings - len(todo), spec.iterations)
     try:
@@ -75,7 +82,8 @@ def run(
             drive(pool, job, todo, bars)
     except BrokenExecutor:
         raise LthError(
-            "a worker process died, perhaps for lack of memory: what is stored stays; run again, with fewer --workers"
+            "a worker process died, perhaps for lack of memory (or, in a script, for lack of an if __name__ == "
+            "'__main__'): what is stored stays; run again, with fewer workers"
         ) from None
     finally:
         bars.close()
@@ -105,16 +113,26 @@ def width(job: Job, todo: list[Rep]) -> int:
 
 
 def choose_device(device: str) -> str:
-    """`auto` is the accelerator if there is one; SpecError for a device that is not there."""
+    """`auto` is the GPU if there is one, else the CPU; SpecError for a device that is not there."""
+    gpus = ["cuda", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))] if torch.cuda.is_available() else []
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise SpecError(
-            f"the device '{device}' is not available here: choose cpu, or auto for the best there is"
-        ) from None
+        return "cuda" if gpus else "cpu"
+    if device not in ("cpu", *gpus):
+        raise SpecError(f"the device '{device}' is not available here: choose {', '.join(['auto', 'cpu', *gpus])}")
     return device
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _bytes(spec: Spec, todo: list[Rep]) -> float:
+    """About the room that trainings need in a store: rows for each, weights and a mask for each ticket."""
+    rows = 20_000 + 40 * (spec.iterations / spec.eval_every)
+    chains = [rep for rep in todo if rep.arm == "ticket"]
+    total = weights(spec)
+    return rows * len(todo) + sum(4 * total * (1 - spec.rate_fc) ** rep.round + total / 8 for rep in chains)
 
 
 def _cohorts(reps: list[Rep], width: int) -> Iterator[tuple[Rep, ...]]:

@@ -6,7 +6,7 @@ from html import escape
 
 import pandas as pd
 
-from lthlib.curves import TRAINING, spread
+from lthlib.curves import TRAINING, spread, summarise
 from lthlib.specs import ARMS
 
 
@@ -59,14 +59,16 @@ def scale(rows: pd.DataFrame) -> Table:
     ]
     caption = (
         f"{first['data_label']}. {ran['iterations'].max():,} iterations per training, batches of "
-        f"{json.loads(first['spec'])['batch']}. Hours are the sum over trainings on {first['device']}. "
+        f"{json.loads(first['spec'])['batch']}. Hours are the sum over trainings, on "
+        f"{' and '.join(sorted(rows['device'].unique()))}. "
         f"Experiment {first['key']}."
     )
     return Table(pd.DataFrame(lines), caption)
 
 
-def rounds(trainings: pd.DataFrame) -> Table:
+def rounds(rows: pd.DataFrame) -> Table:
     """Early stop and accuracy there, by arm and round: means over trials."""
+    trainings = summarise(rows)
     stop, accuracy = (spread(trainings, name) for name in ("es", "acc_es"))
     table = pd.DataFrame(
         {

@@ -13,6 +13,7 @@ from torch.optim.adam import adam
 from lthlib import networks
 from lthlib.cohort import Theta, forward
 from lthlib.data import Data, batches
+from lthlib.errors import SpecError
 from lthlib.masks import Mask
 from lthlib.specs import Rep, Spec
 from lthlib.streams import stream
@@ -33,6 +34,7 @@ def train(
     """
     net = networks.build(spec.network)
     splits = [data.split(spec.seed, rep.trial) for rep in reps]
+    _check_sizes(spec, data, min(len(part) for part, _ in splits))
     feeds = [batches(spec, rep, part) for rep, (part, _) in zip(reps, splits, strict=True)]
     exams = _exams(spec, reps, splits, data)
     mask = {name: m.to(data.labels.device) for name, m in mask.items()}
@@ -101,6 +103,12 @@ class Adam:
 
 
 OPTIMISERS = {"adam": Adam}
+
+
+def _check_sizes(spec: Spec, data: Data, most: int) -> None:
+    for name in ("batch", "train_eval"):
+        if getattr(spec, name) > most:
+            raise SpecError(f"{name} is {getattr(spec, name):,}, but {data.name} has {most:,} training examples")
 
 
 def _exams(spec: Spec, reps: list[Rep], splits: list[tuple[Tensor, Tensor]], data: Data) -> Exams:

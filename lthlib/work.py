@@ -13,6 +13,7 @@ import torch
 
 from lthlib import data, masks, provenance, specs, tickets
 from lthlib.cohort import Theta, stack, take
+from lthlib.errors import StoreError
 from lthlib.masks import Mask
 from lthlib.specs import Rep, Spec
 from lthlib.store import Arrays, Store
@@ -60,15 +61,26 @@ def _remember(job: Job, digits: data.Data, report: Report, start: Theta, mask: M
     store = Store(job.store)
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
     if todo:
-        chosen, m = [reps[r] for r in todo], take(mask, todo)
+        chosen, masked = [reps[r] for r in todo], take(mask, todo)
         began = time.perf_counter()
-        theta_j, curves = train(job.spec, take(start, todo), m, chosen, digits, lambda i: report(str(chosen[0]), i, 0))
+        theta_j, curves = train(
+            job.spec, take(start, todo), masked, chosen, digits, lambda i: report(str(chosen[0]), i, 0)
+        )
         source = provenance.of(job.spec, digits, job.device, (time.perf_counter() - began) / len(todo))
-        for row, (rep, left) in enumerate(zip(chosen, masks.survivors(m), strict=True)):
+        for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
             rows = tidy(job.spec, rep, left, _row(curves, row)).assign(**source)
-            store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(m, [row])))
+            store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
         report(str(chosen[0]), job.spec.iterations, len(todo))
-    return _recall(store, job.spec, reps)[1] if reps[0].arm == "ticket" else {}
+    if reps[0].arm != "ticket":
+        return {}
+    kept, theta_j = _recall(store, job.spec, reps)
+    for r, rep in enumerate(reps):
+        if not all(torch.equal(kept[name][r], m[r]) for name, m in mask.items()):
+            raise StoreError(
+                f"{rep} in {job.store} was trained with another mask than the round before it gives now, which must "
+                f"have been made again elsewhere: delete *-t{rep.trial}-* of {specs.key(job.spec)} and run again"
+            )
+    return theta_j
 
 
 def tidy(spec: Spec, rep: Rep, left: dict[str, int], curve: dict[str, np.ndarray]) -> pd.DataFrame:

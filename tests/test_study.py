@@ -1,41 +1,37 @@
 """A study trains what is missing and nothing twice; killed and resumed it is as if never interrupted."""
 
+import contextlib
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from lthlib import specs, study, work
 from lthlib.curves import EVALUATION, TRAINING, summarise
-from lthlib.errors import LthError, SpecError
+from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.specs import Rep
 from lthlib.store import Store
+from tests.conftest import TINY
 
 
 def science(rows):
     """What must be the same again: not when, where and how long."""
-    return rows[[*TRAINING, *EVALUATION, "remaining", "weights", "survivors"]]
+    return rows[[*TRAINING, *EVALUATION, "remaining", "weights", "survivors"]].astype({"survivors": str})
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A whole small experiment, run in this process."""
-    spec = specs.spec(
-        "lenet",
-        "quick",
-        iterations=25,
-        eval_every=10,
-        trials=2,
-        rounds=2,
-        branch_step=2,
-        oneshot_step=20,
-        train_eval=50,
-    )
+    spec = specs.spec("lenet", "quick", train_eval=50, **TINY)
     store = tmp_path_factory.mktemp("finished")
     study.run(spec, store, workers=1)
     return spec, Store(store)
@@ -104,6 +100,7 @@ def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monke
     )
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see which processes run")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_kill_and_resume_equals_uninterrupted(finished, tmp_path, workers):
     spec, store = finished
@@ -116,22 +113,35 @@ def test_kill_and_resume_equals_uninterrupted(finished, tmp_path, workers):
     while len(list(tmp_path.rglob("*.parquet"))) < 3 and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.01)
+    family = [process.pid, *children(process.pid)]
+    assert len(family) >= workers
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     done = len(list(tmp_path.rglob("*.parquet")))
     assert 3 <= done < len(study.plan(spec))
-    wait_for_silence(tmp_path)
+    deadline = time.monotonic() + 30
+    while any(running(pid) for pid in family):  # workers whose parent was killed end by themselves
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     study.run(spec, tmp_path, workers=1)
     pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)), atol=1e-6)
 
 
-def wait_for_silence(folder):
-    """Workers whose parent was killed end by themselves."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if subprocess.run(["pgrep", "-f", str(folder)], capture_output=True).returncode:
-            return
-        time.sleep(0.1)
+def children(pid):
+    """Processes that this one started (its workers, and multiprocessing's tracker, which ends with it)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = stat.read_text().rpartition(")")[2].split()[1]
+            found += [int(stat.parent.name)] if int(parent) == pid else []
+    return found
+
+
+def running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_damaged_result_is_computed_again_and_comes_out_the_same(finished, tmp_path):
@@ -139,9 +149,61 @@ def test_a_damaged_result_is_computed_again_and_comes_out_the_same(finished, tmp
     study.run(spec, tmp_path, workers=1)
     next(tmp_path.rglob("ticket-t1-r01-d0.npz")).write_bytes(b"PK")
     next(tmp_path.rglob("reinit-t0-r02-d0.parquet")).write_bytes(b"PAR1")
-    with pytest.warns(UserWarning, match="is damaged"):
+    with pytest.warns(UserWarning, match="is no use.*to be made again"):
         study.run(spec, tmp_path, workers=1)
     pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)))
+
+
+def test_the_number_of_threads_of_this_process_changes_nothing(finished, tmp_path):
+    spec, store = finished
+    few = dataclasses.replace(spec, trials=1, rounds=1, arms=("ticket",))
+    torch.set_num_threads(2)
+    try:
+        study.run(few, tmp_path, workers=1)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    again, rows = Store(tmp_path).rows(few), store.rows(spec)
+    same = rows[(rows["arm"] == "ticket") & (rows["trial"] == 0) & (rows["round"] < 2)]
+    pd.testing.assert_frame_equal(science(again), science(same).reset_index(drop=True))
+
+
+def test_a_chain_whose_rounds_do_not_belong_together_is_told(finished, tmp_path):
+    spec, _ = finished
+    few = dataclasses.replace(spec, trials=1, arms=("ticket",))
+    study.run(few, tmp_path, workers=1)
+    kept = next(tmp_path.rglob("ticket-t0-r01-d0.npz"))
+    with np.load(kept) as file:
+        arrays = dict(file)
+    arrays["mask.fc1.weight"] = np.roll(arrays["mask.fc1.weight"], 1)
+    np.savez_compressed(kept, **arrays)
+    next(tmp_path.rglob("ticket-t0-r02-d0.parquet")).unlink()
+    with pytest.raises(StoreError, match="ticket trial 0 round 1 .* another mask.*delete"):
+        study.run(few, tmp_path, workers=1)
+
+
+def test_results_of_another_version_are_made_again(finished, tmp_path, monkeypatch):
+    spec, _ = finished
+    few = dataclasses.replace(spec, trials=1, rounds=0, arms=("ticket",))
+    study.run(few, tmp_path, workers=1)
+    monkeypatch.setattr(specs, "RESULTS_VERSION", specs.RESULTS_VERSION + 1)
+    with pytest.warns(UserWarning, match="made by version 1 of the results, now 2"):
+        study.run(few, tmp_path, workers=1)
+    assert set(Store(tmp_path).rows(few)["results_version"]) == {2}
+
+
+def test_one_shot_pruning_needs_no_more_tickets_than_the_dense_network(finished):
+    spec, _ = finished
+    few = dataclasses.replace(spec, arms=("oneshot", "oneshot_reinit"))
+    assert {rep.round for rep in study.plan(few) if rep.arm == "ticket"} == {0}
+
+
+def test_too_little_room_is_told_before_training(tiny, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000))
+    with pytest.raises(StoreError, match=r"need about \d[\d.]* MB and .* has 0.1 MB left"):
+        study.run(tiny, tmp_path, workers=1)
+    assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_a_worker_that_dies_is_one_line_and_loses_nothing(finished, tmp_path, monkeypatch):
@@ -177,6 +239,8 @@ def test_a_worker_that_dies_is_one_line_and_loses_nothing(finished, tmp_path, mo
     [
         ("workers must be at least 1, not 0", {"workers": 0}),
         ("the device 'cuda:99' is not available", {"device": "cuda:99"}),
+        ("the device 'None' is not available", {"device": None}),
+        ("the device 'meta' is not available", {"device": "meta"}),
     ],
 )
 def test_bad_input_is_told_before_training(tiny, tmp_path, words, options):

