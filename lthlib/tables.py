@@ -6,7 +6,7 @@ from html import escape
 
 import pandas as pd
 
-from lthlib.curves import TRAINING, spread, summarise
+from lthlib.curves import TRAINING, paper, spread, summarise
 from lthlib.specs import ARMS
 
 
@@ -84,6 +84,38 @@ def rounds(rows: pd.DataFrame) -> Table:
     order = table["arm"].map(list(ARMS).index)
     caption = f"{who}; {trainings['data_label'].iloc[0]}; {trainings['iterations'].max():,} iterations per training."
     return Table(table.assign(order=order).sort_values(["order", "round"]).drop(columns="order"), caption)
+
+
+# The smallest and largest of the paper's five dense Lenets, from the error bars of Figure 4a.
+PAPER_DENSE = {"es": (2_101, 5_701), "acc_es": (97.77, 98.06)}
+
+
+def dense(rows: pd.DataFrame) -> Table:
+    """The dense network beside the paper's: if these two differ, nothing that follows can be compared."""
+    trainings = summarise(rows)
+    trainings = trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 0)]
+    lines = []
+    for name, label, shape in (
+        ("es", "early stop (iteration)", "{:,.0f}"),
+        ("acc_es", "test accuracy there (%)", "{:.2f}"),
+    ):
+        low, high = PAPER_DENSE[name]
+        theirs, ours = paper("fig4a", "lenet", "ticket", name)["value"].iloc[0], trainings[name]
+        lines.append(
+            {
+                "dense network": label,
+                "paper: mean": shape.format(theirs),
+                "trials": f"{shape.format(low)} to {shape.format(high)}",
+                "ours: mean": shape.format(ours.mean()),
+                "our trials": f"{shape.format(ours.min())} to {shape.format(ours.max())}",
+            }
+        )
+    data = trainings["data"].iloc[0]
+    other = (
+        "" if data == "mnist" else " The paper's are on the whole of MNIST: these are other numbers, not worse ones."
+    )
+    caption = f"Ours: {trainings['data_label'].iloc[0]}, n = {len(trainings)}; the paper's: n = 5.{other}"
+    return Table(pd.DataFrame(lines), caption)
 
 
 def ledger(claims: pd.DataFrame) -> Table:

@@ -108,6 +108,17 @@ def test_tables_show_the_numbers_of_the_rows():
     assert rows["key"].iloc[0] in scale.caption
 
 
+def test_the_dense_network_stands_beside_the_papers():
+    rows = make_rows(trials=5, rounds=1, arms=("ticket",))
+    shown = tables.dense(rows).frame.set_index("dense network")
+    assert shown.loc["early stop (iteration)", "paper: mean"] == "4,401"
+    assert shown.loc["test accuracy there (%)", "paper: mean"] == "97.93"
+    trainings = summarise(rows)
+    ours = trainings.loc[trainings["round"] == 0, "es"]
+    assert shown.loc["early stop (iteration)", "our trials"] == f"{ours.min():,.0f} to {ours.max():,.0f}"
+    assert "not worse" in tables.dense(make_rows(trials=2, rounds=1, arms=("ticket",), data="mnist5k")).caption
+
+
 def test_the_ledgers_table_has_a_row_for_each_claim_and_escapes():
     from lthlib import claims
 
