@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 
 from lthlib import networks
-from lthlib.cohort import Theta, forward
+from lthlib.cohort import Theta, forward, gradient
 from lthlib.data import Data, batches
 from lthlib.errors import SpecError
 from lthlib.masks import Mask
@@ -58,14 +58,6 @@ def train(
         optimiser.step(theta, gradients)
     examine(spec.iterations)
     return theta, {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
-
-
-def gradient(net: nn.Module, theta: Theta, x: Tensor, y: Tensor) -> Theta:
-    """Of the *sum* over rows of the mean cross-entropy over a row's batch, so that each row gets its own gradient."""
-    leaves = {name: value.detach().requires_grad_() for name, value in theta.items()}
-    logits = forward(net, leaves, x)
-    loss = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum") / y.shape[1]
-    return dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True))
 
 
 @torch.no_grad()
