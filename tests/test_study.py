@@ -28,6 +28,11 @@ def science(rows):
     return rows[[*TRAINING, *EVALUATION, "remaining", "weights", "survivors"]].astype({"survivors": str})
 
 
+def assert_same(rows, expected):
+    """To the last bit."""
+    pd.testing.assert_frame_equal(science(rows), science(expected), check_exact=True)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A whole small experiment, run in this process."""
@@ -77,7 +82,7 @@ def test_running_again_trains_nothing(finished, monkeypatch):
 def test_two_processes_give_what_one_gives(finished, tmp_path):
     spec, store = finished
     study.run(spec, tmp_path, workers=2)
-    pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)), atol=1e-6)
+    assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
 def test_more_trials_keep_the_old_trainings(finished, tmp_path):
@@ -87,7 +92,7 @@ def test_more_trials_keep_the_old_trainings(finished, tmp_path):
     before = {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*.parquet")}
     study.run(spec, tmp_path, workers=1)
     assert all(f.stat().st_mtime_ns == then for f, then in before.items())
-    pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)))
+    assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
 def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
@@ -124,7 +129,7 @@ def test_kill_and_resume_equals_uninterrupted(finished, tmp_path, workers):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     study.run(spec, tmp_path, workers=1)
-    pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)), atol=1e-6)
+    assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
 def children(pid):
@@ -151,7 +156,7 @@ def test_a_damaged_result_is_computed_again_and_comes_out_the_same(finished, tmp
     next(tmp_path.rglob("reinit-t0-r02-d0.parquet")).write_bytes(b"PAR1")
     with pytest.warns(UserWarning, match="is no use.*to be made again"):
         study.run(spec, tmp_path, workers=1)
-    pd.testing.assert_frame_equal(science(Store(tmp_path).rows(spec)), science(store.rows(spec)))
+    assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
 def test_the_number_of_threads_of_this_process_changes_nothing(finished, tmp_path):
@@ -165,7 +170,7 @@ def test_the_number_of_threads_of_this_process_changes_nothing(finished, tmp_pat
         torch.set_num_threads(1)
     again, rows = Store(tmp_path).rows(few), store.rows(spec)
     same = rows[(rows["arm"] == "ticket") & (rows["trial"] == 0) & (rows["round"] < 2)]
-    pd.testing.assert_frame_equal(science(again), science(same).reset_index(drop=True))
+    assert_same(again, same.reset_index(drop=True))
 
 
 def test_a_chain_whose_rounds_do_not_belong_together_is_told(finished, tmp_path):
@@ -231,7 +236,7 @@ def test_a_worker_that_dies_is_one_line_and_loses_nothing(finished, tmp_path, mo
     (tmp_path / "die").unlink()
     monkeypatch.undo()
     study.run(spec, tmp_path / "store", workers=1)
-    pd.testing.assert_frame_equal(science(Store(tmp_path / "store").rows(spec)), science(store.rows(spec)), atol=1e-6)
+    assert_same(Store(tmp_path / "store").rows(spec), store.rows(spec))
 
 
 @pytest.mark.parametrize(
