@@ -176,12 +176,12 @@ def executor(workers: int, bars: Bars) -> Iterator[Executor]:
         global _report
         before, threads = _report, torch.get_num_threads()
         _report = lambda *event: bars.tell(os.getpid(), *event)  # noqa: E731
-        torch.set_num_threads(1)  # as in a worker: sums over several threads round differently
+        _as_worker(1, True)
         try:
             yield Here()
         finally:
             _report = before
-            torch.set_num_threads(threads)
+            _as_worker(threads, False)
         return
     context = multiprocessing.get_context("spawn")
     bars.queue = context.Queue()
@@ -201,8 +201,15 @@ def _start(queue) -> None:
     global _report
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_follow_parent, daemon=True).start()
-    torch.set_num_threads(1)
+    _as_worker(1, True)
     _report = lambda *event: queue.put((os.getpid(), *event))  # noqa: E731
+
+
+def _as_worker(threads: int, flush: bool) -> None:
+    """One thread wherever a network is trained, because sums over several round differently; and no denormals, which are
+    slow, and into which Adam's moments of rarely used inputs decay."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(flush)
 
 
 def _follow_parent() -> None:

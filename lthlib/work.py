@@ -37,7 +37,6 @@ Report = Callable[[str, int, int], None]  # label of the training under way, its
 
 def do(job: Job, report: Report) -> None:
     """Train what the job still misses."""
-    torch.set_flush_denormal(True)  # Adam's moments of rarely used inputs decay into denormals, which are slow
     digits = data.load(job.spec.data, job.data_root, job.device)
     remember = partial(_remember, job, digits, report)
     if job.reps[0].arm == "ticket":

@@ -1,6 +1,7 @@
 """The files around the library agree with each other and with what the README promises."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -76,7 +77,8 @@ def test_the_wheel_ships_the_claims_and_the_papers_curves(tmp_path):
 
 
 def make(*arguments):
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=alone)
 
 
 def test_every_command_of_the_prose_exists_in_the_makefile():
