@@ -206,8 +206,8 @@ def _start(queue) -> None:
 
 
 def _as_worker(threads: int, flush: bool) -> None:
-    """One thread wherever a network is trained, because sums over several round differently; and no denormals, which are
-    slow, and into which Adam's moments of rarely used inputs decay."""
+    """One thread wherever a network is trained, because sums over several round differently; and no denormals, which
+    are slow, and into which Adam's moments of rarely used inputs decay."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(flush)
 
