@@ -2,10 +2,14 @@
 
 import pytest
 import torch
+from hypothesis import settings
 
 from lthlib import data, specs
 from lthlib.errors import DataError
 from lthlib.streams import stream
+
+settings.register_profile("patient", deadline=None)  # machines are shared; timings live elsewhere
+settings.load_profile("patient")
 
 TINY = {"iterations": 25, "eval_every": 10, "trials": 2, "rounds": 2, "branch_step": 2, "oneshot_step": 20}
 
