@@ -72,7 +72,7 @@ class Store:
                 _replace(self._file(spec, rep, kind), writers[kind])
             except OSError as error:
                 raise StoreError(
-                    f"cannot write {rep} to the store {self.path} ({error.strerror}): make room or choose another with "
+                    f"cannot write {rep} to the store {self.path} ({error.strerror or error}): make room or choose another with "
                     "--store; what is stored stays valid"
                 ) from None
 
@@ -179,7 +179,7 @@ def _whole(file: Path, check: Callable[[Path], None]) -> bool:
         check(file)
     except Exception as error:  # whatever a damaged file makes its reader raise
         if isinstance(error, OSError) and error.errno:  # not the file's fault: leave it alone
-            raise StoreError(f"cannot read {file} ({error.strerror})") from None
+            raise StoreError(f"cannot read {file} ({error.strerror or error})") from None
         aside = file.with_name(f"{file.name}.aside")
         file.replace(aside)
         warnings.warn(f"{file} is no use ({_reason(error)}): set aside as {aside.name}, to be made again", stacklevel=3)
