@@ -72,8 +72,8 @@ class Store:
                 _replace(self._file(spec, rep, kind), writers[kind])
             except OSError as error:
                 raise StoreError(
-                    f"cannot write {rep} to the store {self.path} ({error.strerror or error}): make room or choose another with "
-                    "--store; what is stored stays valid"
+                    f"cannot write {rep} to the store {self.path} ({error.strerror or error}): make room or choose "
+                    "another with --store; what is stored stays valid"
                 ) from None
 
     def arrays(self, spec: Spec, rep: Rep) -> Arrays:
