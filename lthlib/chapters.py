@@ -46,7 +46,9 @@ class Experiment:
 def check_parameters(namespace: dict[str, Any]) -> None:
     """Refuse a parameter that papermill injected and the chapter does not declare. To be called before any import of a
     name: `namespace` is the chapter's globals(), in which declared parameters are those with a type."""
-    declared = namespace.get("__annotations__", {})
+    declared = namespace.get("__annotations__")
+    if declared is None:  # Python 3.14 keeps types elsewhere: better no check than refusing every parameter
+        return
     ours = {n for n, v in namespace.items() if not n.startswith("_") and not isinstance(v, ModuleType)}
     for name in sorted(ours - set(declared) - IPYTHON):
         raise SpecError(f"unknown parameter '{name}'; choose from {', '.join(declared)}")

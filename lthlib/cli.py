@@ -136,7 +136,7 @@ def _claims(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    """Pack all rows of each experiment into one Parquet file, as the book reads them. Rows that are there stay."""
+    """Pack all rows of each experiment into one Parquet file, as the book reads them; other trainings there stay."""
     store = _existing(options.store)
     for spec in store.experiments(store.rows()):
         if not options.keys or specs.key(spec) in options.keys:

@@ -171,6 +171,9 @@ def as_json(spec: Spec) -> str:
 
 
 def from_json(text: str) -> Spec:
-    """The Spec that `as_json` wrote."""
-    values = json.loads(text)
-    return Spec(**{**values, "arms": tuple(values["arms"])})
+    """The Spec that `as_json` wrote. Raises SpecError for anything else, such as fields of a newer library."""
+    try:
+        values = json.loads(text)
+        return Spec(**{**values, "arms": tuple(values["arms"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise SpecError(f"this is not an experiment that this version of the library knows ({error})") from None

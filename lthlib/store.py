@@ -1,6 +1,6 @@
 """Results on disk: one Parquet file of tidy rows and one of weights per training, found by key; atomic and idempotent.
 
-    <store>/<network>-<key>/spec.json                    the experiment, for human eyes
+    <store>/<network>-<key>/spec.json                    the experiment, as it was asked for last
                             ticket-t0-r03-d0.parquet     one row per evaluation, with its provenance
                             ticket-t0-r03-d0.npz         what a later round, a branch or an analysis needs of it
 
@@ -100,8 +100,8 @@ class Store:
         return rows.drop_duplicates([*TRAINING, "iteration"]).sort_values([*TRAINING, "iteration"], ignore_index=True)
 
     def pack(self, spec: Spec, target: str | Path) -> Path:
-        """Put all rows of an experiment into one Parquet file of another folder (`results/`), and say which. Rows that
-        are there already stay."""
+        """Put all rows of an experiment into one Parquet file of another folder (`results/`), and say which. Trainings
+        that are there and not here stay."""
         rows = self.rows(spec)
         if rows.empty:
             raise StoreError(f"the store {self.path} has no results of {spec.network} {specs.key(spec)} to export")
@@ -200,7 +200,7 @@ def _asked(file: Path, spec: Spec) -> Spec:
     try:
         asked = specs.from_json(file.read_text())
         return asked if specs.key(asked) == specs.key(spec) else spec
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError):
         return spec
 
 

@@ -61,6 +61,13 @@ def test_json_brings_a_spec_back():
     assert specs.from_json(specs.as_json(spec)) == spec
 
 
+@pytest.mark.parametrize("text", ["{", "null", "{}", '{"network": "lenet", "arms": ["ticket"], "newer": 1}'])
+def test_json_that_is_no_experiment_is_one_line(text):
+    with pytest.raises(SpecError, match="not an experiment that this version of the library knows") as error:
+        specs.from_json(text)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("words", "changes"),
     [
