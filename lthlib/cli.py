@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(title="commands", required=True, metavar="run | status | claims | export")
     run = commands.add_parser("run", help="train what an experiment still misses", description=_run.__doc__)
-    run.add_argument("network", help=f"one of {', '.join((*specs.PAPER, *specs.PLANNED))}")
+    run.add_argument("network", help=f"one of {', '.join(specs.PAPER)}")
     run.add_argument("--profile", default="quick", help=f"one of {', '.join(specs.PROFILES)} (default: quick)")
     for name, meaning in SIZES.items():
         run.add_argument(f"--{name}", type=int, metavar="N", help=f"{meaning} (default: the profile's)")

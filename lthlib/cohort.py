@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
+from lthlib import networks
+from lthlib.specs import Spec
+
 Theta = dict[str, Tensor]
-BATCHED = ("cuda",)  # devices on which one operation on all rows beats one operation per row
 
 
 def stack(rows: list[Theta]) -> Theta:
@@ -25,27 +27,9 @@ def take(theta: Theta, rows: list[int]) -> Theta:
     return {name: value[rows] for name, value in theta.items()}
 
 
-def forward(net: nn.Module, theta: Theta, x: Tensor) -> Tensor:
-    """f(x_r; θ_r) for each row: x [R, B, ...] -> logits [R, B, classes].
-
-    On an accelerator all at once, on a CPU one network after the other, because its caches hold one.
-    """
-    if x.device.type in BATCHED:
-        return vmap(lambda one, x_one: functional_call(net, one, (x_one,)))(theta, x)
-    return _stacked([functional_call(net, one, (x[r],)) for r, one in enumerate(rows(theta))])
-
-
-def gradient(net: nn.Module, theta: Theta, x: Tensor, y: Tensor) -> Theta:
-    """The gradient of each row's mean cross-entropy over its batch: x [R, B, ...], y [R, B] -> like `theta`."""
-    if x.device.type in BATCHED:  # of the *sum* over rows, so that each row gets its own
-        return _gradient(
-            theta, lambda leaves: F.cross_entropy(forward(net, leaves, x).mT, y, reduction="sum") / y.shape[1]
-        )
-    found = [
-        _gradient(one, lambda leaves, r=r: F.cross_entropy(functional_call(net, leaves, (x[r],)), y[r]))
-        for r, one in enumerate(rows(theta))
-    ]
-    return {name: _stacked([one[name] for one in found]) for name in theta}
+def join(cohorts: list[Theta]) -> Theta:
+    """One cohort of several: [R₁, *shape], [R₂, *shape], ... -> [R₁ + R₂ + ..., *shape]."""
+    return cohorts[0] if len(cohorts) == 1 else {name: torch.cat([c[name] for c in cohorts]) for name in cohorts[0]}
 
 
 def rows(theta: Theta) -> list[Theta]:
@@ -55,9 +39,111 @@ def rows(theta: Theta) -> list[Theta]:
     ]
 
 
-def _gradient(theta: Theta, loss: Callable[[Theta], Tensor]) -> Theta:
-    leaves = {name: value.detach().requires_grad_() for name, value in theta.items()}
-    return dict(zip(leaves, torch.autograd.grad(loss(leaves), list(leaves.values())), strict=True))
+def of(spec: Spec, theta: Theta) -> "Loop | Batch":
+    """The networks that compute with `theta`, which stays the caller's to change in place."""
+    net = networks.build(spec)
+    device = next(iter(theta.values())).device
+    return (Batch if batched(net, device) else Loop)(spec, theta)
+
+
+def batched(net: nn.Module, device: torch.device) -> bool:
+    """Whether one operation on all rows beats one operation per row: for matrix products on an accelerator. A CPU's
+    caches hold one network, and many convolutions at once are a grouped convolution, which has no fast kernels."""
+    return device.type == "cuda" and not any(isinstance(module, nn.Conv2d) for module in net.modules())
+
+
+class Loop:
+    """R networks, one operation per row. In training, batch-norm moves its running statistics, which are in θ too."""
+
+    def __init__(self, spec: Spec, theta: Theta):
+        self.precision = spec.precision
+        self.nets = [networks.build(spec) for _ in range(len(next(iter(theta.values()))))]
+        for net, row in zip(self.nets, rows(theta), strict=True):
+            net.load_state_dict(row, strict=False, assign=True)  # parameters of the module, but memory of theta
+        self.trained = [name for name, _ in self.nets[0].named_parameters()]
+        self.units = getattr(self.nets[0], "units", 0)  # that dropout may leave out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """f(x_r; θ_r) of each row, as it is evaluated: x [R, B, ...] -> logits [R, B, classes]."""
+        with torch.no_grad(), _computing(self.precision, x.device):
+            return _stacked([net.eval()(_laid_out(x[r])).float() for r, net in enumerate(self.nets)])
+
+    def gradient(self, x: Tensor, y: Tensor, keep: Tensor | None = None) -> Theta:
+        """The gradient of each row's mean cross-entropy over its batch: x [R, B, ...], y [R, B], dropout's `keep`
+        [R, B, units] -> [R, *shape] for each name in `trained`."""
+        found = []
+        for r, net in enumerate(self.nets):
+            net.training or net.train()
+            more = () if keep is None else (keep[r],)
+            with _computing(self.precision, x.device):
+                logits = net(_laid_out(x[r]), *more)
+            found.append(torch.autograd.grad(F.cross_entropy(logits.float(), y[r]), list(net.parameters())))
+        return dict(zip(self.trained, map(_stacked, zip(*found, strict=True)), strict=True))
+
+
+class Batch:
+    """R networks, one operation on all rows: the same as `Loop`, for an accelerator."""
+
+    def __init__(self, spec: Spec, theta: Theta):
+        self.precision, self.theta = spec.precision, theta
+        self.net = networks.build(spec)
+        self.trained = [name for name, _ in self.net.named_parameters()]
+        self.units = getattr(self.net, "units", 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `Loop.forward`."""
+        self.net.eval()
+        with torch.no_grad():
+            return self._logits(self.theta, x)
+
+    def gradient(self, x: Tensor, y: Tensor, keep: Tensor | None = None) -> Theta:
+        """As `Loop.gradient`: of the *sum* over rows, so that each row gets its own."""
+        self.net.train()
+        leaves = {name: self.theta[name].detach().requires_grad_() for name in self.trained}
+        logits = self._logits({**self.theta, **leaves}, x, *(() if keep is None else (keep,)))
+        loss = F.cross_entropy(logits.mT, y, reduction="sum") / y.shape[1]
+        return dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True))
+
+    def _logits(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        with _computing(self.precision, inputs[0].device):
+            return vmap(lambda one, *given: functional_call(self.net, one, given))(theta, *inputs).float()
+
+
+def repeatable(step: Callable[[], None], state: list[Tensor], device: torch.device) -> Callable[[], None]:
+    """A step that changes `state` in place, made cheap to repeat: on a GPU recorded once as a graph, so that no launch
+    waits for Python; elsewhere the step itself. The state is afterwards what it was."""
+    if device.type != "cuda":
+        return step
+    rehearse(step, state)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+def rehearse(step: Callable[[], None], state: list[Tensor], times: int = 3) -> None:
+    """Take a step a few times and undo it, so that whatever a library sets up at first use is set up."""
+    before = [value.clone() for value in state]
+    aside = torch.cuda.Stream() if torch.cuda.is_available() else None  # what is recorded may not touch the default one
+    with torch.cuda.stream(aside):
+        for _ in range(times):
+            step()
+            for value, was in zip(state, before, strict=True):
+                value.copy_(was)
+    if aside:
+        torch.cuda.synchronize()
+
+
+def _computing(precision: str, device: torch.device):
+    if device.type == "cuda":
+        fp32 = "tf32" if precision == "tf32" else "ieee"
+        torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = fp32
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False)
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """Images with their channels side by side, as fast convolutions want them."""
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 def _stacked(values: list[Tensor]) -> Tensor:

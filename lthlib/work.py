@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lthlib import data, masks, provenance, specs, tickets
-from lthlib.cohort import Theta, stack, take
+from lthlib import data, masks, networks, provenance, specs, tickets
+from lthlib.cohort import Theta, join, stack, take
 from lthlib.errors import StoreError
 from lthlib.masks import Mask
 from lthlib.specs import Rep, Spec
@@ -22,8 +22,8 @@ from lthlib.train import Curves, train
 
 @dataclass(frozen=True)
 class Job:
-    """Trainings of one arm, as a message to any process: for tickets the whole chains of their trials, for a branch arm
-    one cohort of the same round. What it finds goes to the store; what is there already is not trained again."""
+    """Trainings to do together, as a message to any process: the whole chains of tickets of some trials, or one cohort
+    of branches. What it finds goes to the store; what is there already is not trained again."""
 
     spec: Spec
     reps: tuple[Rep, ...]
@@ -37,8 +37,7 @@ Report = Callable[[str, int, int], None]  # label of the training under way, its
 
 def do(job: Job, report: Report) -> None:
     """Train what the job still misses."""
-    digits = data.load(job.spec.data, job.data_root, job.device)
-    remember = partial(_remember, job, digits, report)
+    remember = partial(_remember, job, examples(job), report)
     if job.reps[0].arm == "ticket":
         trials = [rep.trial for rep in job.reps]
         for _ in tickets.find_winning_tickets(job.spec, trials, remember):
@@ -47,15 +46,23 @@ def do(job: Job, report: Report) -> None:
         _branch(job, remember)
 
 
+def examples(job: Job) -> data.Data:
+    """The data of a job, in the shape its network takes, on its device."""
+    return data.load(job.spec.data, job.data_root, job.device, networks.shape(job.spec.network))
+
+
 def _branch(job: Job, remember: Callable) -> None:
-    rep, store = job.reps[0], Store(job.store)
-    number = 0 if rep.arm.startswith("oneshot") else rep.round
-    mask, theta_j = _recall(store, job.spec, [Rep("ticket", r.trial, number) for r in job.reps])
-    start, mask = tickets.BRANCHES[rep.arm](job.spec, tickets.Round(number, mask, theta_j), list(job.reps))
-    remember(start, mask, list(job.reps))
+    store, starts, left = Store(job.store), [], []
+    for rep in job.reps:
+        number = 0 if rep.arm.startswith("oneshot") else rep.round
+        ticket = tickets.Round(number, *_recall(store, job.spec, [Rep("ticket", rep.trial, number)]))
+        start, mask = tickets.BRANCHES[rep.arm](job.spec, ticket, [rep])
+        starts.append(start)
+        left.append(mask)
+    remember(join(starts), join(left), list(job.reps))
 
 
-def _remember(job: Job, digits: data.Data, report: Report, start: Theta, mask: Mask, reps: list[Rep]) -> Theta:
+def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: Mask, reps: list[Rep]) -> Theta:
     """θ_j of each training: from the store if it is there, else trained and stored."""
     store = Store(job.store)
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
@@ -63,9 +70,9 @@ def _remember(job: Job, digits: data.Data, report: Report, start: Theta, mask: M
         chosen, masked = [reps[r] for r in todo], take(mask, todo)
         began = time.perf_counter()
         theta_j, curves = train(
-            job.spec, take(start, todo), masked, chosen, digits, lambda i: report(str(chosen[0]), i, 0)
+            job.spec, take(start, todo), masked, chosen, images, lambda i: report(str(chosen[0]), i, 0)
         )
-        source = provenance.of(job.spec, digits, job.device, (time.perf_counter() - began) / len(todo))
+        source = provenance.of(job.spec, images, job.device, (time.perf_counter() - began) / len(todo))
         for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
             rows = tidy(job.spec, rep, left, _row(curves, row)).assign(**source)
             store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
@@ -85,7 +92,7 @@ def _remember(job: Job, digits: data.Data, report: Report, start: Theta, mask: M
 def tidy(spec: Spec, rep: Rep, left: dict[str, int], curve: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row per evaluation of one training, with how much of the network is left (P_m in percent, weights only)."""
     total = tickets.weights(spec)
-    weights = sum(left.values())
+    weights = total - sum(tickets.prunable(spec).values()) + sum(left.values())
     identity = {"key": specs.key(spec), "network": spec.network, **rep._asdict()}
     size = {"remaining": 100 * weights / total, "weights": weights, "survivors": json.dumps(left)}
     return pd.DataFrame({**identity, **curve, **size}, index=range(len(curve["iteration"])))

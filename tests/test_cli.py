@@ -56,7 +56,6 @@ def test_export_packs_each_experiment_into_a_file_that_claims_can_read(store, tm
     ("words", "arguments"),
     [
         ("unknown network 'lanet'", ["run", "lanet"]),
-        ("vgg19 is not built yet", ["run", "vgg19"]),
         ("unknown profile 'big'", ["run", "lenet", "--profile", "big"]),
         ("the profile published trains nothing", ["run", "lenet", "--profile", "published"]),
         ("unknown arm 'luck'", ["run", "lenet", "--arms", "ticket,luck"]),

