@@ -12,6 +12,7 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from lthlib import networks
+from lthlib.data import FLAT
 from lthlib.specs import Spec
 
 Theta = dict[str, Tensor]
@@ -59,14 +60,17 @@ class Loop:
         self.precision = spec.precision
         self.nets = [networks.build(spec) for _ in range(len(next(iter(theta.values()))))]
         for net, row in zip(self.nets, rows(theta), strict=True):
-            net.load_state_dict(row, strict=False, assign=True)  # parameters of the module, but memory of theta
+            _give(net, row)
+        self.layout = _layout(spec, self.nets[0])
         self.trained = [name for name, _ in self.nets[0].named_parameters()]
         self.units = getattr(self.nets[0], "units", 0)  # that dropout may leave out
 
     def forward(self, x: Tensor) -> Tensor:
         """f(x_r; θ_r) of each row, as it is evaluated: x [R, B, ...] -> logits [R, B, classes]."""
         with torch.no_grad(), _computing(self.precision, x.device):
-            return _stacked([net.eval()(_laid_out(x[r])).float() for r, net in enumerate(self.nets)])
+            return _stacked(
+                [net.eval()(x[r].contiguous(memory_format=self.layout)).float() for r, net in enumerate(self.nets)]
+            )
 
     def gradient(self, x: Tensor, y: Tensor, keep: Tensor | None = None) -> Theta:
         """The gradient of each row's mean cross-entropy over its batch: x [R, B, ...], y [R, B], dropout's `keep`
@@ -76,7 +80,7 @@ class Loop:
             net.training or net.train()
             more = () if keep is None else (keep[r],)
             with _computing(self.precision, x.device):
-                logits = net(_laid_out(x[r]), *more)
+                logits = net(x[r].contiguous(memory_format=self.layout), *more)
             found.append(torch.autograd.grad(F.cross_entropy(logits.float(), y[r]), list(net.parameters())))
         return dict(zip(self.trained, map(_stacked, zip(*found, strict=True)), strict=True))
 
@@ -141,9 +145,21 @@ def _computing(precision: str, device: torch.device):
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False)
 
 
-def _laid_out(x: Tensor) -> Tensor:
-    """Images with their channels side by side, as fast convolutions want them."""
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+def _give(net: nn.Module, theta: dict[str, Tensor]) -> None:
+    """Make one network's weights the parameters (and its statistics the buffers) of a module, without a copy."""
+    for name, value in theta.items():
+        module, _, leaf = name.rpartition(".")
+        owner = net.get_submodule(module)
+        setattr(owner, leaf, nn.Parameter(value) if leaf in owner._parameters else value)
+
+
+def _layout(spec: Spec, net: nn.Module) -> torch.memory_format:
+    """How images lie in memory: with their channels side by side, as fast convolutions want them. But a CPU's batch-norm
+    then sums one number after the other, with errors of 1e-4 that single precision need not have."""
+    if networks.shape(spec.network) == FLAT:
+        return torch.contiguous_format
+    normed = any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
+    return torch.contiguous_format if normed and spec.precision == "fp32" else torch.channels_last
 
 
 def _stacked(values: list[Tensor]) -> Tensor:

@@ -6,6 +6,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -51,6 +52,11 @@ class Data:
             pixels = augment(pixels, shift.flatten(0, 1), flip.flatten())
         x = convert(pixels, inputs)
         return x.view(*index.shape, *x.shape[1:]), self.labels.index_select(0, flat).view(index.shape)
+
+    @cached_property
+    def lit(self) -> Tensor:
+        """Which pixels are not 0 in every image: bool [*shape]."""
+        return self.pixels.amax(0) > 0
 
     def to(self, device: torch.device | str) -> "Data":
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
@@ -126,6 +132,13 @@ SHA256 = {
     "cifar10_jpeg": "ac7a5781e4bc02c6cd7b86ee481ee77e61b4c22064e49a4591b4f163c7a0da2b",
 }  # torchvision checks the files of cifar10 itself, and cifar10_folder is whatever it is
 CIFAR_VALID = 5_000  # Figure 2: 45,000 of the 50,000 are trained on
+EXAMPLES = {  # for training, for validation, for the test
+    "mnist": (55_000, 5_000, 10_000),
+    "mnist5k": (3_500, 500, 1_000),
+    "cifar10": (45_000, 5_000, 10_000),
+    "cifar10_folder": (45_000, 5_000, 10_000),  # if it is as large as the original
+    "cifar10_jpeg": (45_000, 5_000, 10_000),
+}
 JPEG_ARCHIVE = "cifar10-jpeg.tar.xz"
 
 

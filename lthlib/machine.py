@@ -1,4 +1,4 @@
-"""What a process does to itself before it trains on a CPU: one thread, no denormals, kept memory, exact fast products."""
+"""What a process does to itself before it trains on a CPU: one thread, no denormals, kept memory, exact products."""
 
 import ctypes
 from collections.abc import Iterator

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lthlib.data import FLAT, IMAGE
 from lthlib.specs import Spec
 
 
@@ -127,7 +128,7 @@ NETWORKS = {
 
 def shape(network: str) -> tuple[int, ...]:
     """Of one input: a flattened digit for Lenet, else a colour image."""
-    return (784,) if network == "lenet" else (3, 32, 32)
+    return FLAT if network == "lenet" else IMAGE
 
 
 def build(spec: Spec) -> nn.Module:

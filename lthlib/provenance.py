@@ -23,8 +23,8 @@ def of(spec: Spec, data: Data, device: str, seconds: float) -> dict:
         "data_label": data.label,
         "data_source": data.source,
         "data_sha256": data.sha256,
-        "device": _device(device),
-        "versions": _versions(),
+        "device": device_name(device),
+        "versions": versions(),
         "seconds": round(seconds, 3),
         "commit": COMMIT,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -33,7 +33,8 @@ def of(spec: Spec, data: Data, device: str, seconds: float) -> dict:
 
 
 @cache
-def _device(device: str) -> str:
+def device_name(device: str) -> str:
+    """What a device is called, with the threads that are used of a CPU."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     return f"{_processor()}, {torch.get_num_threads()} thread" + ("s" if torch.get_num_threads() > 1 else "")
@@ -48,7 +49,8 @@ def _processor() -> str:
 
 
 @cache
-def _versions() -> str:
+def versions() -> str:
+    """Versions of Python and of the packages that results depend on, as JSON."""
     return json.dumps(
         {"python": platform.python_version(), **{name: _version(name) for name in ("lthlib", "torch", "numpy")}}
     )

@@ -1,5 +1,6 @@
 """Which trainings an experiment needs, which are done, in what order, and on which executor."""
 
+import math
 import multiprocessing
 import os
 import signal
@@ -13,11 +14,12 @@ from pathlib import Path
 import torch
 
 from lthlib import data, machine, networks, specs, work
+from lthlib.data import EXAMPLES
 from lthlib.errors import DataError, LthError, SpecError
 from lthlib.progress import Bars
 from lthlib.specs import ONESHOT_LEVELS, Rep, Spec
 from lthlib.store import Store
-from lthlib.tickets import weights
+from lthlib.tickets import ladder, weights
 from lthlib.work import Job
 
 
@@ -65,20 +67,18 @@ def run(
     and the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
     """
     device = choose_device(device)
-    workers = (1 if device != "cpu" else _cores()) if workers is None else workers
-    if workers < 1:
-        raise SpecError(f"workers must be at least 1, not {workers}")
     shelf = Store(store)
     todo = missing(spec, shelf)
+    workers = processes(workers, device, todo)
     if not todo:
         return
-    shelf.open(spec, need=_bytes(spec, todo))
+    shelf.open(spec, need=room(spec, todo))
     data.fetch(spec.data, data_root)
     job = Job(replace(spec, rounds=depth(spec)), (), shelf.path.absolute(), data_root, device)
     trainings = len(plan(spec))
     bars = Bars(f"{spec.network} {specs.key(spec)}", trainings, trainings - len(todo), spec.iterations)
     try:
-        with executor(min(workers, len(todo)), bars, job) as pool:
+        with executor(workers, bars, job) as pool:
             drive(pool, job, todo, bars)
     except BrokenExecutor:
         raise LthError(
@@ -91,10 +91,10 @@ def run(
 
 def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
     """Submit the chains of tickets, and behind each the branches that hang on it, and wait for all."""
-    most = width(job, todo)
+    most = width(job.spec, job.device)
     trials = sorted({rep.trial for rep in todo})
     pending: dict[Future, tuple[int, ...]] = {}
-    for some in _chunks(trials, most):
+    for some in chunks(trials, most):
         chain = replace(job, reps=tuple(Rep("ticket", trial) for trial in some))
         pending[pool.submit(_do, chain)] = some
     while pending:
@@ -103,13 +103,25 @@ def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
         for future in done:
             some = pending.pop(future)
             future.result()
-            for reps in _chunks([rep for rep in todo if rep.arm != "ticket" and rep.trial in some], most):
+            for reps in chunks([rep for rep in todo if rep.arm != "ticket" and rep.trial in some], most):
                 pending[pool.submit(_do, replace(job, reps=reps))] = ()
 
 
-def width(job: Job, todo: list[Rep]) -> int:
-    """The most networks of one cohort: on a CPU one, whose weights stay in the cache, on an accelerator all."""
-    return 1 if job.device == "cpu" else len(todo)
+def width(spec: Spec, device: str) -> int:
+    """The most networks of one cohort: on a CPU one, whose weights stay in the cache, on an accelerator as many as fit
+    its memory."""
+    if device == "cpu":
+        return 1
+    kept = 8 * weights(spec)  # θ, its start, gradient, two moments, mask, and two more on the way
+    images = (EXAMPLES[spec.data][1] + spec.train_eval) * math.prod(networks.shape(spec.network))
+    return max(1, int(0.7 * torch.cuda.mem_get_info(device)[0] / (4 * (kept + images))))
+
+
+def processes(workers: int | None, device: str, todo: list[Rep]) -> int:
+    """How many processes train: if it is not said, one per core, or one for an accelerator; SpecError for none."""
+    if workers is not None and workers < 1:
+        raise SpecError(f"workers must be at least 1, not {workers}")
+    return min(workers or (_cores() if device == "cpu" else 1), max(1, len(todo)))
 
 
 def choose_device(device: str) -> str:
@@ -127,15 +139,16 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _bytes(spec: Spec, todo: list[Rep]) -> float:
-    """About the room that trainings need in a store: rows for each, weights and a mask for each ticket."""
+def room(spec: Spec, todo: list[Rep]) -> float:
+    """About the bytes that trainings need in a store: rows for each, weights and a mask for each ticket."""
     rows = 20_000 + 40 * (spec.iterations / spec.eval_every)
+    total, left = weights(spec), ladder(spec)
     chains = [rep for rep in todo if rep.arm == "ticket"]
-    total = weights(spec)
-    return rows * len(todo) + sum(4 * total * (1 - spec.rate_fc) ** rep.round + total / 8 for rep in chains)
+    return rows * len(todo) + sum(4 * total * left[rep.round] / 100 + total / 8 for rep in chains)
 
 
-def _chunks(items: list, width: int) -> Iterator[tuple]:
+def chunks(items: list, width: int) -> Iterator[tuple]:
+    """The items in tuples of at most `width`."""
     for start in range(0, len(items), width):
         yield tuple(items[start : start + width])
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-from lthlib import cohort
+from lthlib import cohort, compact
 from lthlib.cohort import Theta
 from lthlib.data import Data
 from lthlib.errors import SpecError
@@ -36,10 +36,10 @@ def train(
     device = data.labels.device
     splits = [data.split(spec.seed, rep.trial) for rep in reps]
     _check_sizes(spec, data, min(len(part) for part, _ in splits))
-    mask = {name: m.to(device) for name, m in mask.items()}
-    theta = {name: value.to(device, copy=True) for name, value in theta0.items()}
-    for name, m in mask.items():
-        theta[name].mul_(m)
+    whole, mask = ({name: value.to(device) for name, value in tensors.items()} for tensors in (theta0, mask))
+    whole = {name: value * mask.get(name, 1) for name, value in whole.items()}
+    kept, data = compact.live(spec, mask, data)
+    theta, mask = compact.narrow(whole, kept), compact.narrow(mask, kept)
     nets = cohort.of(spec, theta)
     optimiser = OPTIMISERS[spec.optimiser](spec, {name: theta[name] for name in nets.trained})
     feed = Feed(spec, reps, [part for part, _ in splits], data, nets.units)
@@ -66,7 +66,8 @@ def train(
         for _ in range(length):
             step()
     examine(spec.iterations)
-    return theta, {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
+    theta_j = compact.widen(theta, kept, whole)
+    return theta_j, {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
 
 
 @torch.no_grad()

@@ -5,32 +5,74 @@ It shares with the library only what names a training (its initial weights and t
 
 import numpy as np
 import torch
-from torch import nn
+from torch.nn import functional as F
 
 
-class Net(nn.Module):
-    def __init__(self, start, mask):
-        super().__init__()
-        self.weights = nn.ParameterDict({name.replace(".", "_"): nn.Parameter(w.clone()) for name, w in start.items()})
-        self.mask = {name.replace(".", "_"): m for name, m in mask.items()}
-
-    def layer(self, x, name):
-        return x @ (self.weights[f"{name}_weight"] * self.mask[f"{name}_weight"]).T + self.weights[f"{name}_bias"]
-
-    def forward(self, x):
-        return self.layer(self.layer(self.layer(x, "fc1").relu(), "fc2").relu(), "out")
+def lenet(w, x, keep=None):
+    for name in ("fc1", "fc2"):
+        x = F.relu(x @ w[f"{name}.weight"].T + w[f"{name}.bias"])
+    return x @ w["out.weight"].T + w["out.bias"]
 
 
-def train(start, mask, order, x, y, iterations, lr):
-    """Weights after so many Adam steps on the batches `order` (indices), as a dict; pruned ones 0."""
-    net = Net(start, mask)
-    optimiser = torch.optim.Adam(net.parameters(), lr=lr, fused=False, foreach=False)
-    for _, index in zip(range(iterations), order, strict=False):
+def conv2(w, x, keep=None):
+    x = F.relu(F.conv2d(x, w["conv.0.0.weight"], w["conv.0.0.bias"], padding=1))
+    x = F.relu(F.conv2d(x, w["conv.0.1.weight"], w["conv.0.1.bias"], padding=1))
+    x = F.max_pool2d(x, 2).reshape(len(x), -1)
+    half = len(w["fc1.bias"])
+    for n, name in enumerate(("fc1", "fc2")):
+        x = F.relu(x @ w[f"{name}.weight"].T + w[f"{name}.bias"])
+        if keep is not None:  # dropout: what is kept is doubled at a chance of one half
+            x = x * keep[:, n * half : (n + 1) * half] * 2
+    return x @ w["out.weight"].T + w["out.bias"]
+
+
+def resnet20(w, x, keep=None):
+    def norm(x, name):  # each batch's own mean and variance, as in training
+        mean, var = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, unbiased=False)
+        scale, shift = (w[f"{name}.{part}"][:, None, None] for part in ("weight", "bias"))
+        return (x - mean) / torch.sqrt(var + 1e-5) * scale + shift
+
+    x = F.relu(norm(F.conv2d(x, w["conv.weight"], padding=1), "norm"))
+    for n in range(9):
+        block = f"blocks.{n}"
+        widen = n in (3, 6)
+        y = F.conv2d(x, w[f"{block}.conv1.weight"], stride=2 if widen else 1, padding=1)
+        y = F.relu(norm(y, f"{block}.norm1"))
+        y = norm(F.conv2d(y, w[f"{block}.conv2.weight"], padding=1), f"{block}.norm2")
+        x = norm(F.conv2d(x, w[f"{block}.shortcut.weight"], stride=2), f"{block}.norm3") if widen else x
+        x = F.relu(x + y)
+    return x.mean((2, 3)) @ w["out.weight"].T + w["out.bias"]
+
+
+def moved(image, shift, flip):
+    """Pad 4, crop at `shift`, then flip: one image, as `data.augment` does a batch."""
+    padded = torch.zeros(3, 40, 40, dtype=image.dtype)
+    padded[:, 4:36, 4:36] = image
+    crop = padded[:, shift[0] : shift[0] + 32, shift[1] : shift[1] + 32]
+    return crop.flip(2) if flip else crop
+
+
+def train(spec, start, mask, draws, x, y):
+    """Weights after the spec's iterations on what was drawn for them, as a dict; pruned ones 0. `x` are the inputs of
+    all examples before augmentation, which is for inputs in [0, 1] only."""
+    forward = {"lenet": lenet, "conv2": conv2, "resnet20": resnet20}[spec.network]
+    w = {name: value.clone().requires_grad_() for name, value in start.items() if "running" not in name}
+    if spec.optimiser == "adam":
+        optimiser = torch.optim.Adam(w.values(), lr=spec.lr, fused=False, foreach=False)
+    else:
+        options = {"momentum": spec.momentum, "weight_decay": spec.weight_decay}
+        optimiser = torch.optim.SGD(w.values(), lr=spec.lr, fused=False, foreach=False, **options)
+    for i, drawn in zip(range(spec.iterations), draws, strict=False):
+        warm = min(1, i / spec.warmup) if spec.warmup else 1
+        optimiser.param_groups[0]["lr"] = spec.lr * warm / 10 ** sum(i >= drop for drop in spec.drops)
+        images = x[drawn["index"]]
+        if spec.augment:
+            images = torch.stack([moved(*one) for one in zip(images, drawn["shift"], drawn["flip"], strict=True)])
+        masked = {name: value * mask[name] if name in mask else value for name, value in w.items()}
         optimiser.zero_grad()
-        nn.functional.cross_entropy(net(x[index]), y[index]).backward()
+        F.cross_entropy(forward(masked, images, drawn.get("keep")), y[drawn["index"]]).backward()
         optimiser.step()
-    final = {name: net.weights[name.replace(".", "_")].detach() for name in start}
-    return {name: w * mask[name] if name in mask else w for name, w in final.items()}
+    return {name: value.detach() * mask[name] if name in mask else value.detach() for name, value in w.items()}
 
 
 def prune(weights, mask, rate):

@@ -1,0 +1,136 @@
+"""What an experiment will take here, in time, memory and disk, from a calibration of a few seconds."""
+
+import heapq
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+
+from lthlib import machine, masks, networks, study, tickets
+from lthlib.data import EXAMPLES, Data
+from lthlib.specs import Rep, Spec
+from lthlib.store import Store
+from lthlib.streams import stream
+from lthlib.train import train
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of the trainings that an experiment still misses: seconds of wall time, bytes of memory (of all processes) and of
+    disk, and what they follow from."""
+
+    trainings: int
+    workers: int
+    pace: float  # seconds per iteration of one training, evaluation included
+    seconds: float
+    memory: float
+    disk: float
+
+    def __str__(self):
+        where = "1 process" if self.workers == 1 else f"{self.workers} processes"
+        return (
+            f"{self.trainings} trainings of {1000 * self.pace:.3g} ms an iteration in {where}: about "
+            f"{duration(self.seconds)}, {size(self.memory)} of memory, {size(self.disk)} of disk"
+        )
+
+
+def predict(spec: Spec, store: str, device: str = "auto", workers: int | None = None, budget: float = 4.0) -> Cost:
+    """What `study.run` with these arguments would take. Calibrates for about `budget` seconds."""
+    device = study.choose_device(device)
+    todo = study.missing(spec, Store(store))
+    workers = study.processes(workers, device, todo)
+    width = min(study.width(spec, device), len(todo) or 1)
+    with machine.prepared():
+        pace = calibrate(spec, device, min(width, 4), budget) if todo else 0.0
+    seconds = makespan(spec, todo, workers, width) * spec.iterations * pace + (STARTUP if workers > 1 and todo else 0)
+    return Cost(len(todo), workers, pace, seconds, workers * peak(device), study.room(spec, todo) if todo else 0.0)
+
+
+STARTUP = 8.0  # seconds until worker processes have imported torch and read the data
+
+
+def calibrate(spec: Spec, device: str, replicates: int, budget: float) -> float:
+    """Seconds per iteration of one training: the median over as many short stretches as a budget in seconds allows."""
+    began = time.perf_counter()
+    first = paces(spec, 2, replicates, device, 1)[-1]
+    left = budget - (time.perf_counter() - began)
+    length = max(2, min(spec.eval_every, int(left / 6 / max(first * replicates, 1e-6))))
+    return statistics.median(paces(spec, length, replicates, device, 4))
+
+
+def paces(spec: Spec, length: int, replicates: int = 1, device: str = "cpu", stretches: int = 5) -> list[float]:
+    """Seconds per iteration and replicate, in each of so many stretches of `length` iterations on random pixels.
+
+    As much is evaluated after each stretch as the experiment evaluates per `length` iterations, so that the pace
+    includes it: after 20 of every 100 iterations, a fifth of the images.
+    """
+    known = max(1, round(spec.train_eval * length / spec.eval_every))
+    short = replace(spec, iterations=length * (stretches + 1), eval_every=length, train_eval=known)
+    images = scaled(spec, length)
+    reps = [Rep("ticket", trial) for trial in range(replicates)]
+    theta = tickets.initial(spec, list(range(replicates)))
+    mask = masks.ones(theta, tickets.rates(spec))
+    ticks = []
+
+    def tick(i):
+        if device != "cpu":
+            torch.cuda.synchronize()
+        ticks.append(time.perf_counter())
+
+    train(short, theta, mask, reps, images.to(device), tick)
+    return [(b - a) / length / replicates for a, b in pairwise(ticks[1:])]  # the first warms up
+
+
+def scaled(spec: Spec, length: int) -> Data:
+    """Random pixels with random labels, as good as images to measure time: as many for validation and test as the
+    experiment evaluates per `length` iterations."""
+    generator = stream(0, "noise")
+    _, valid, test = (max(1, round(n * length / spec.eval_every)) for n in EXAMPLES[spec.data])
+    total = TRAINED + valid + test
+    pixels = torch.randint(0, 256, (total, *networks.shape(spec.network)), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(0, 10, (total,), generator=generator)
+    return Data("noise", "random pixels", "none", "", pixels, labels, TRAINED + valid, valid)
+
+
+TRAINED = 6_000  # images to train on, more than a cache holds
+
+
+def makespan(spec: Spec, todo: list[Rep], workers: int, width: int) -> float:
+    """How many trainings one after the other the whole takes: chains of tickets first, branches behind their chain,
+    each to the next process that is free. A cohort of several counts as so many."""
+    trials = sorted({rep.trial for rep in todo})
+    free = [0.0] * workers
+    ready: list[tuple[float, float]] = []  # when a task may start, and how long it takes
+    for some in study.chunks(trials, width):
+        chain = sum(rep.arm == "ticket" and rep.trial in some for rep in todo)
+        done = heapq.heappop(free) + chain
+        heapq.heappush(free, done)
+        behind = [rep for rep in todo if rep.arm != "ticket" and rep.trial in some]
+        ready += [(done, float(len(cohort))) for cohort in study.chunks(behind, width)]
+    for start, length in sorted(ready):
+        heapq.heappush(free, max(heapq.heappop(free), start) + length)
+    return max(free)
+
+
+def peak(device: str) -> float:
+    """The most bytes of memory that this process has held: on a GPU of its memory, else of the machine's."""
+    if device != "cpu":
+        return float(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
+
+
+def duration(seconds: float) -> str:
+    """For people: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
+    for unit, length, digits in (("days", 86_400, 1), ("h", 3_600, 1), ("min", 60, 0)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.{digits}f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def size(number: float) -> str:
+    """For people: `512 MB`, `1.4 GB`."""
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
