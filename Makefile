@@ -7,7 +7,7 @@ BIN      := $(VENV)/bin
 MADE     := $(VENV)/made-from-pyproject
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test lint
+.PHONY: help env book test lint bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ lint: env ## ruff: rules and layout
 
 test: lint ## lint, then the whole test suite
 	$(BIN)/python -m pytest
+
+bench: env ## how fast training is here: ours, a conventional loop, bare products (minutes)
+	$(BIN)/lth bench
 
 $(MADE): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

@@ -6,14 +6,12 @@ Both are fed random pixels of the real shapes, and both evaluate as many images 
 """
 
 import json
-import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pandas as pd
 import torch
@@ -23,27 +21,48 @@ from torch.nn import functional as F
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Dataset
 
-from lthlib import cohort, cost, machine, networks, provenance, specs, study, tickets
+from lthlib import cohort, cost, machine, networks, provenance, sizes, specs, study, tickets, train
 from lthlib.cost import paces, peak
-from lthlib.data import Data
-from lthlib.specs import Spec
+from lthlib.data import EXAMPLES, FLAT, Data
+from lthlib.feed import Feed
+from lthlib.specs import Rep, Spec
+from lthlib.store import Store
+from lthlib.study import pool
+from lthlib.train import OPTIMISERS
 
 CASES = (("lenet", "fp32"), *((f"conv{n}", p) for n in (2, 4, 6) for p in ("fp32", "bf16")), ("resnet20", "bf16"))
 LENGTH = {"lenet": 50}  # iterations of a stretch; others:
 SHORT = 4
 
 
-def bench(cases=CASES, device: str = "auto", turns: int = 3, tell: Callable[[str], None] = lambda line: None) -> dict:
-    """Everything below, as what `--json` prints: `machine`, `speed`, `replicates`, `cores`."""
+def bench(
+    cases=CASES,
+    device: str = "auto",
+    turns: int = 3,
+    store: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> dict:
+    """Everything below, as `lth bench --json` prints it."""
     device = study.choose_device(device)
-    found = {"machine": about(device), "speed": [], "replicates": [], "cores": []}
+    found = {
+        "machine": about(device),
+        "speed": [],
+        "replicates": [],
+        "cores": [],
+        "parts": [],
+        "kernels": [],
+        "tickets": [],
+    }
     for network, precision in cases:
         found["speed"].append(speed(specs.spec(network, precision=precision), device, turns))
         tell(as_line(found["speed"][-1]))
     network, precision = cases[0]
     first = specs.spec(network, precision=precision)
-    for record, rows in (("replicates", replicates(first, device)), ("cores", cores(first, device))):
-        found[record] = rows
+    found |= {"replicates": replicates(first, device), "cores": cores(first, device)}
+    found["parts"] = [row for case in cases for row in parts(specs.spec(case[0], precision=case[1]), device)]
+    if device == "cpu":
+        found["kernels"] = kernels()
+        found["tickets"] = [] if store is None else saved(Store(store))
     return found
 
 
@@ -57,7 +76,8 @@ def about(device: str) -> dict:
             a, b = torch.rand(2, 2048, 2048, device=device).to(kind)
             best[precision] = round(2 * 2048**3 / _median(lambda a=a, b=b: a @ b, device, 7) / 1e9)
     about = {"cores": study.processes(None, "cpu", [None] * 1_000), "versions": json.loads(provenance.versions())}
-    return {"device": provenance.device_name(device), **about, "system": platform.system(), "gflops": best}
+    made = {"made": datetime.now(UTC).date().isoformat(), "commit": provenance.COMMIT}
+    return {"device": provenance.device_name(device), **about, "system": platform.system(), "gflops": best, **made}
 
 
 def speed(spec: Spec, device: str, turns: int) -> dict:
@@ -117,18 +137,86 @@ def cores(spec: Spec, device: str) -> list[dict]:
     ]
 
 
+def parts(spec: Spec, device: str) -> list[dict]:
+    """Where the milliseconds of an iteration go, in one process: each part alone, medians, and of gradient and
+    evaluation what the bare products take."""
+    spec = replace(spec, train_eval=1)
+    length = LENGTH.get(spec.network, SHORT)
+    images = cost.scaled(spec, length).to(device)
+    theta = {name: value.to(device) for name, value in tickets.initial(spec, [0]).items()}
+    mask = {name: torch.ones_like(theta[name]) for name in tickets.rates(spec)}
+    rep, split = Rep("ticket", 0), images.split(spec.seed, 0)
+    with machine.prepared():
+        nets = cohort.of(spec, theta)
+        optimiser = OPTIMISERS[spec.optimiser](spec, {name: theta[name] for name in nets.trained})
+        feed = Feed(spec, [rep], [split[0]], images, nets.units)
+        exams = train.exams(spec, [rep], [split], images)
+        feed.load(0, length)
+        x, y, keep, lr = feed.next()
+        gradient = nets.gradient(x, y, keep)
+        times = {
+            "batch": (
+                _median(lambda: feed.load(0, length), device, 5) + _median(lambda: _drain(feed, length), device, 5)
+            )
+            / length,
+            "gradient": _median(lambda: nets.gradient(x, y, keep), device, 15),
+            "masks": _median(lambda: [gradient[name].mul_(m) for name, m in mask.items()], device, 15),
+            "optimiser": _median(lambda: optimiser.step(gradient, lr), device, 15),
+            "evaluation": _median(lambda: train.evaluate(nets, exams), device, 5) / length,
+        }
+        bare = dict(zip(("gradient", "evaluation"), _products(spec, device)[:2], strict=True))
+    record = {"network": spec.network, "precision": spec.precision}
+    return [{**record, "part": p, "ms": 1000 * t, "products_ms": 1000 * bare.get(p, 0.0)} for p, t in times.items()]
+
+
+def _drain(feed: Feed, length: int) -> None:
+    feed.now.zero_()
+    for _ in range(length):
+        feed.next()
+
+
+def kernels() -> list[dict]:
+    """Dense and sparse products of two layers of the paper's networks: `sizes.kernels`."""
+    layers = [((300, 784), 60), ((300, 784), 1_000), ((256, 16_384), 60)]
+    found = pd.concat([sizes.kernels([shape], LEVELS, batch, repeats=15) for shape, batch in layers])
+    return json.loads(found.round(4).to_json(orient="records"))
+
+
+LEVELS = (100, 50, 20, 10, 5, 2, 1, 0.5)  # percent of weights remaining
+
+
+def saved(store: Store) -> list[dict]:
+    """What each round's ticket of a trial of Lenet takes: bytes of its files, and milliseconds per iteration of its
+    training, in which units that lead nowhere are left out (`compact`); of these random pixels none is always dark."""
+    found = [spec for spec in store.experiments(store.rows()) if spec.network == "lenet"]
+    if not found:
+        return []
+    spec = max(found, key=lambda spec: sum(store.has(spec, Rep("ticket", 0, n)) for n in range(spec.rounds + 1)))
+    theta = tickets.initial(spec, [0])
+    found = []
+    with machine.prepared():
+        for n in range(spec.rounds + 1):
+            rep = Rep("ticket", 0, n)
+            if not store.has(spec, rep):
+                break
+            kept = store.arrays(spec, rep)
+            mask = {name: torch.from_numpy(kept[f"mask.{name}"])[None].float() for name in tickets.rates(spec)}
+            files = sizes.stored(*({name: value[0] for name, value in t.items()} for t in (theta, mask)))
+            left = sum(int(m.sum()) for m in mask.values())
+            pace = statistics.median(paces(spec, LENGTH["lenet"], mask=mask))
+            found.append(
+                {
+                    "key": specs.key(spec),
+                    "round": n,
+                    "remaining": 100 * left / tickets.weights(spec),
+                    "ms": 1000 * pace,
+                    "files": json.loads(files.to_json(orient="records")),
+                }
+            )
+    return found
+
+
 # --- ours -------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def pool(processes: int, device: str) -> Iterator[Callable]:
-    """A `map` over processes prepared to train, as `study` has them; for an accelerator in this one."""
-    if device != "cpu":
-        yield lambda f, *arguments: list(map(f, *arguments))
-        return
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), machine.prepare) as workers:
-        list(workers.map(time.sleep, [0.5] * processes))  # until all are up
-        yield lambda f, *arguments: list(workers.map(f, *arguments))
 
 
 def together(run: Callable, processes: int, spec: Spec, length: int, device: str) -> list[float]:
@@ -211,7 +299,7 @@ def _endless(loader: DataLoader) -> Iterator:
 
 
 def _shaped(spec: Spec, x: Tensor) -> Tensor:
-    return x.flatten(1) if networks.shape(spec.network) == (784,) else x
+    return x.flatten(1) if networks.shape(spec.network) == FLAT else x
 
 
 # --- the products alone -----------------------------------------------------------------------------------------------
@@ -220,23 +308,29 @@ def _shaped(spec: Spec, x: Tensor) -> Tensor:
 def products(spec: Spec, device: str) -> tuple[float, float]:
     """Seconds and operations per iteration of the matrix products and convolutions alone, one thread, in the layout and
     precision that suit them best: forward, both gradients, and forward for each image evaluated."""
-    kind = torch.bfloat16 if spec.precision == "bf16" else torch.float32
-    seconds = operations = 0.0
-    _, valid, test = cost.EXAMPLES[spec.data]
-    chunk = 1_000 if networks.shape(spec.network) == (784,) else 100
-    evaluated = (valid + test) / spec.eval_every / chunk  # chunks per iteration
     with machine.prepared():
-        for n, (layer, shape) in enumerate(_layers(spec)):
-            for size, times in ((spec.batch, 1.0), (chunk, evaluated)):
-                x = torch.rand(size, *shape, device=device).to(kind)
-                w = torch.rand(layer.weight.shape, device=device).to(kind)
-                y, forward, backward = _calls(layer, x, w, first=n == 0)
-                count = 2 * y.numel() * w[0].numel()
-                calls = [forward] if times != 1.0 or size != spec.batch else [forward, *backward]
-                for call in calls:
-                    seconds += times * _median(call, device, 5)
-                    operations += times * count
-    return seconds, operations
+        trained, evaluated, operations = _products(spec, device)
+    return trained + evaluated, operations
+
+
+def _products(spec: Spec, device: str) -> tuple[float, float, float]:
+    """Seconds of those of the gradient and of the evaluation, and the operations of both."""
+    kind = torch.bfloat16 if spec.precision == "bf16" else torch.float32
+    _, valid, test = EXAMPLES[spec.data]
+    chunk = 1_000 if networks.shape(spec.network) == FLAT else 100
+    chunks = (valid + test) / spec.eval_every / chunk  # per iteration
+    trained = evaluated = operations = 0.0
+    for n, (layer, shape) in enumerate(_layers(spec)):
+        w = torch.rand(layer.weight.shape, device=device).to(kind)
+        forward, backward, count = _calls(
+            layer, torch.rand(spec.batch, *shape, device=device).to(kind), w, first=n == 0
+        )
+        trained += sum(_median(call, device, 5) for call in (forward, *backward))
+        operations += count * (1 + len(backward))
+        forward, _, count = _calls(layer, torch.rand(chunk, *shape, device=device).to(kind), w, first=n == 0)
+        evaluated += chunks * _median(forward, device, 5)
+        operations += chunks * count
+    return trained, evaluated, operations
 
 
 def _layers(spec: Spec) -> list[tuple[nn.Module, tuple[int, ...]]]:
@@ -249,23 +343,23 @@ def _layers(spec: Spec) -> list[tuple[nn.Module, tuple[int, ...]]]:
     return seen
 
 
-def _calls(layer: nn.Module, x: Tensor, w: Tensor, first: bool) -> tuple[Tensor, Callable, list[Callable]]:
-    """One output, the call that makes it, and those that make the gradients of weights and, but in the first layer, of
-    inputs."""
+def _calls(layer: nn.Module, x: Tensor, w: Tensor, first: bool) -> tuple[Callable, list[Callable], int]:
+    """The call that makes the outputs, those that make the gradients of weights and, but in the first layer, of inputs,
+    and the operations of one of them."""
     if isinstance(layer, nn.Linear):
         y = F.linear(x, w)
         backward = [lambda: y.mT @ x, lambda: y @ w]
-        return y, lambda: F.linear(x, w), backward[:1] if first else backward
+        return lambda: F.linear(x, w), backward[:1] if first else backward, 2 * y.numel() * w[0].numel()
     x, w = (t.contiguous(memory_format=torch.channels_last) for t in (x, w))
     geometry = (layer.stride, layer.padding, layer.dilation)
     y = F.conv2d(x, w, None, *geometry)
 
-    def gradient(inputs):
-        return lambda: torch.ops.aten.convolution_backward(
-            y, x, w, None, *geometry, False, [0], 1, [inputs, not inputs, False]
-        )
+    def gradient(of_inputs):
+        wanted = [of_inputs, not of_inputs, False]
+        return lambda: torch.ops.aten.convolution_backward(y, x, w, None, *geometry, False, [0], 1, wanted)
 
-    return y, lambda: F.conv2d(x, w, None, *geometry), [gradient(False)] if first else [gradient(False), gradient(True)]
+    backward = [gradient(False)] if first else [gradient(False), gradient(True)]
+    return lambda: F.conv2d(x, w, None, *geometry), backward, 2 * y.numel() * w[0].numel()
 
 
 def _median(call: Callable, device: str, times: int) -> float:

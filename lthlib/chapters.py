@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lthlib import claims, specs, study, tickets
+from lthlib import claims, performance, specs, study, tickets
 from lthlib.curves import summarise
 from lthlib.errors import SpecError, StoreError
 from lthlib.specs import Rep, Spec
@@ -84,6 +84,11 @@ def results(profile: str, store: str = "store") -> pd.DataFrame:
     if profile not in specs.PROFILES:
         raise SpecError(f"unknown profile '{profile}'; choose from {', '.join(specs.PROFILES)}")
     return (published() if profile == "published" else _shelf(store)).rows()
+
+
+def benches(folder: str) -> list[dict]:
+    """What `lth bench --json` recorded on each machine, in a folder that lies beside the book."""
+    return performance.recorded(published().path.parent / folder)
 
 
 @dataclass(frozen=True)

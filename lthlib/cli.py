@@ -1,9 +1,10 @@
-"""The command line: `lth run · status · claims · export`."""
+"""The command line: `lth run · cost · status · claims · export · bench`."""
 
 import argparse
 import json
 import sys
 import warnings
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -35,20 +36,18 @@ def parser() -> argparse.ArgumentParser:
     """The options of all commands."""
     top = argparse.ArgumentParser(prog="lth", description="Run, resume and read lottery ticket experiments.")
     top.add_argument("--version", action="version", version=_version())
-    commands = top.add_subparsers(title="commands", required=True, metavar="run | status | claims | export")
+    commands = top.add_subparsers(
+        title="commands", required=True, metavar="run | cost | status | claims | export | bench"
+    )
     run = commands.add_parser("run", help="train what an experiment still misses", description=_run.__doc__)
-    run.add_argument("network", help=f"one of {', '.join(specs.PAPER)}")
-    run.add_argument("--profile", default="quick", help=f"one of {', '.join(specs.PROFILES)} (default: quick)")
-    for name, meaning in SIZES.items():
-        run.add_argument(f"--{name}", type=int, metavar="N", help=f"{meaning} (default: the profile's)")
-    run.add_argument("--arms", metavar="A,B", help=f"some of {','.join(specs.ARMS)} (default: all)")
-    run.add_argument("--data", help=f"one of {', '.join(specs.DATA)} (default: the profile's)")
     run.add_argument(
         "--data-root", metavar="DIR", help="where data sets are kept (default: $LTH_DATA or ~/.cache/lthlib)"
     )
-    run.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
-    run.add_argument("--workers", type=int, metavar="N", help="processes on a CPU (default: one per core)")
     run.set_defaults(command=_run)
+    cost = commands.add_parser("cost", help="how long that would take here", description=_cost.__doc__)
+    cost.set_defaults(command=_cost)
+    for command in (run, cost):
+        _experiment(command)
     status = commands.add_parser("status", help="what is stored and what is missing", description=_status.__doc__)
     status.set_defaults(command=_status)
     claims = commands.add_parser("claims", help="the paper's claims, measured", description=_claims.__doc__)
@@ -57,14 +56,36 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("keys", nargs="*", metavar="KEY", help="only these experiments (default: all)")
     export.add_argument("--to", default="results", metavar="DIR", help="where to (default: results)")
     export.set_defaults(command=_export)
-    for command in (run, status, export):
+    bench = commands.add_parser("bench", help="how fast training is here", description=_bench.__doc__)
+    bench.add_argument("networks", nargs="*", metavar="NETWORK", help="only these (default: all that are benched)")
+    bench.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+    bench.add_argument("--store", metavar="DIR", help="also weigh the tickets of Lenet in this folder of results")
+    bench.set_defaults(command=_bench)
+    for command in (run, cost, status, export):
         command.add_argument("--store", default=STORE, metavar="DIR", help=f"folder of results (default: {STORE})")
     claims.add_argument("--store", metavar="DIR", help="folder of results (default: the committed ones)")
-    for command in (status, claims):
+    for command in (cost, status, claims, bench):
         command.add_argument("--json", action="store_true", help="as JSON")
     return top
 
 
+def _experiment(command: argparse.ArgumentParser) -> None:
+    """The options that say which experiment, and where it is trained."""
+    command.add_argument("network", help=f"one of {', '.join(specs.PAPER)}")
+    command.add_argument("--profile", default="quick", help=f"one of {', '.join(specs.PROFILES)} (default: quick)")
+    for name, meaning in SIZES.items():
+        command.add_argument(f"--{name}", type=int, metavar="N", help=f"{meaning} (default: the profile's)")
+    for name, (choices, meaning) in NAMES.items():
+        command.add_argument(f"--{name}", metavar="NAME", help=f"{meaning}: {', '.join(choices)} (the profile's)")
+    command.add_argument("--arms", metavar="A,B", help=f"some of {','.join(specs.ARMS)} (default: the network's)")
+    command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+    command.add_argument("--workers", type=int, metavar="N", help="processes on a CPU (default: one per core)")
+
+
+NAMES = {
+    "data": (specs.DATA, "which images"),
+    "precision": (specs.PRECISIONS, "of products"),
+}
 SIZES = {
     "trials": "networks with initial weights of their own",
     "rounds": "prunings of each",
@@ -77,17 +98,47 @@ SIZES = {
 
 def _run(options: argparse.Namespace) -> None:
     """Train what an experiment still misses, and store each training as it ends. May be stopped and started again."""
-    from lthlib import study
+    from lthlib import cost, study
 
-    if options.profile == "published":
-        raise SpecError(
-            "the profile published trains nothing: it draws the committed results; run quick, laptop or paper"
-        )
-    changes = {name: getattr(options, name) for name in (*SIZES, "data")}
-    arms = options.arms and tuple(options.arms.split(","))
-    spec = specs.spec(options.network, options.profile, arms=arms, **changes)
+    spec = _spec(options)
+    if study.missing(spec, Store(options.store)):
+        print(cost.predict(spec, options.store, options.device, options.workers), file=sys.stderr)
     study.run(spec, options.store, options.data_root, options.device, options.workers)
     print(f"{len(study.plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")
+
+
+def _cost(options: argparse.Namespace) -> None:
+    """Calibrate for a few seconds, then say what `lth run` with the same options would take: time, memory, disk."""
+    from lthlib import cost
+
+    found = cost.predict(_spec(options), options.store, options.device, options.workers)
+    print(json.dumps(asdict(found), indent=2) if options.json else found)
+
+
+def _spec(options: argparse.Namespace) -> specs.Spec:
+    if options.profile == "published":
+        raise SpecError(
+            "the profile published trains nothing: it draws the committed results; choose quick, laptop or paper"
+        )
+    changes = {name: getattr(options, name) for name in (*SIZES, *NAMES)}
+    return specs.spec(options.network, options.profile, arms=options.arms and options.arms.split(","), **changes)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    """Time our engine, a conventional loop of the same work and the bare products in it, turn about. Minutes."""
+    from lthlib import bench
+
+    known = dict.fromkeys(network for network, _ in bench.CASES)
+    for name in options.networks:
+        if name not in known:
+            raise SpecError(f"unknown network '{name}'; benched are {', '.join(known)}")
+    cases = [case for case in bench.CASES if case[0] in (options.networks or known)]
+    if options.json:
+        print(json.dumps(bench.bench(cases, options.device, store=options.store), indent=1))
+        return
+    print(bench.HEAD)
+    found = bench.bench(cases, options.device, store=options.store, tell=lambda line: print(line, flush=True))
+    print("\n" + bench.as_text(found))
 
 
 def _status(options: argparse.Namespace) -> None:

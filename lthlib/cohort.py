@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from lthlib import networks
@@ -40,21 +39,14 @@ def rows(theta: Theta) -> list[Theta]:
     ]
 
 
-def of(spec: Spec, theta: Theta) -> "Loop | Batch":
+def of(spec: Spec, theta: Theta) -> "Loop | Dense":
     """The networks that compute with `theta`, which stays the caller's to change in place."""
-    net = networks.build(spec)
-    device = next(iter(theta.values())).device
-    return (Batch if batched(net, device) else Loop)(spec, theta)
-
-
-def batched(net: nn.Module, device: torch.device) -> bool:
-    """Whether one operation on all rows beats one operation per row: for matrix products on an accelerator. A CPU's
-    caches hold one network, and many convolutions at once are a grouped convolution, which has no fast kernels."""
-    return device.type == "cuda" and not any(isinstance(module, nn.Conv2d) for module in net.modules())
+    return (Dense if networks.shape(spec.network) == FLAT else Loop)(spec, theta)
 
 
 class Loop:
-    """R networks, one operation per row. In training, batch-norm moves its running statistics, which are in θ too."""
+    """R networks of any kind, one after the other: many convolutions in one are a grouped convolution, which has no
+    fast kernels. In training, batch-norm moves its running statistics, which are in θ too."""
 
     def __init__(self, spec: Spec, theta: Theta):
         self.precision = spec.precision
@@ -85,32 +77,60 @@ class Loop:
         return dict(zip(self.trained, map(_stacked, zip(*found, strict=True)), strict=True))
 
 
-class Batch:
-    """R networks, one operation on all rows: the same as `Loop`, for an accelerator."""
+class Dense:
+    """R fully-connected networks, with the same methods as `Loop`: their gradient is written out, so that no graph has
+    to be built for it. On an accelerator one product is for all rows, on a CPU, whose caches hold one network, for one.
+    """
 
     def __init__(self, spec: Spec, theta: Theta):
-        self.precision, self.theta = spec.precision, theta
-        self.net = networks.build(spec)
-        self.trained = [name for name, _ in self.net.named_parameters()]
-        self.units = getattr(self.net, "units", 0)
+        self.precision, self.trained, self.units = spec.precision, list(theta), 0
+        self.names = [name.removesuffix(".weight") for name in theta if name.endswith(".weight")]
+        self.apart = apart(next(iter(theta.values())).device)
+        self.nets = [self._layers(one) for one in (rows(theta) if self.apart else [theta])]
 
     def forward(self, x: Tensor) -> Tensor:
-        """As `Loop.forward`."""
-        self.net.eval()
-        with torch.no_grad():
-            return self._logits(self.theta, x)
+        with torch.no_grad(), _computing(self.precision, x.device):
+            return self._joined([self._outputs(net, part)[-1].float() for net, part in self._each(x)])
 
     def gradient(self, x: Tensor, y: Tensor, keep: Tensor | None = None) -> Theta:
-        """As `Loop.gradient`: of the *sum* over rows, so that each row gets its own."""
-        self.net.train()
-        leaves = {name: self.theta[name].detach().requires_grad_() for name in self.trained}
-        logits = self._logits({**self.theta, **leaves}, x, *(() if keep is None else (keep,)))
-        loss = F.cross_entropy(logits.mT, y, reduction="sum") / y.shape[1]
-        return dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True))
+        with torch.no_grad(), _computing(self.precision, x.device):
+            found = [self._gradient(net, *part) for net, *part in self._each(x, y)]
+        return {name: self._joined([one[name] for one in found]) for name in self.trained}
 
-    def _logits(self, theta: Theta, *inputs: Tensor) -> Tensor:
-        with _computing(self.precision, inputs[0].device):
-            return vmap(lambda one, *given: functional_call(self.net, one, given))(theta, *inputs).float()
+    def _layers(self, theta: Theta) -> list[tuple[Tensor, Tensor]]:
+        return [(theta[f"{name}.weight"], theta[f"{name}.bias"]) for name in self.names]
+
+    def _outputs(self, net: list[tuple[Tensor, Tensor]], x: Tensor) -> list[Tensor]:
+        """The inputs, each hidden layer's outputs, and the logits."""
+        seen = [x]
+        for n, (w, b) in enumerate(net, 1):
+            z = F.linear(seen[-1], w, b) if w.dim() == 2 else torch.baddbmm(b[:, None], seen[-1], w.mT)
+            seen.append(z if n == len(net) else z.relu_())
+        return seen
+
+    def _gradient(self, net: list[tuple[Tensor, Tensor]], x: Tensor, y: Tensor) -> Theta:
+        *seen, logits = self._outputs(net, x)
+        slope = logits.float().softmax(-1)  # of the loss against the logits: softmax less one where the label is,
+        slope.scatter_add_(-1, y[..., None], torch.full_like(slope[..., :1], -1.0))
+        slope /= y.shape[-1]  # over the batch
+        found = {}
+        for name, (w, _), below in reversed(list(zip(self.names, net, seen, strict=True))):
+            found[f"{name}.weight"] = (slope.mT @ below).float()
+            found[f"{name}.bias"] = slope.sum(-2).float()
+            if below is not x:
+                slope = torch.ops.aten.threshold_backward(slope @ w, below, 0)  # no slope where the ReLU gave 0
+        return found
+
+    def _each(self, *tensors: Tensor) -> list[tuple]:
+        return list(zip(self.nets, *tensors, strict=True)) if self.apart else [(self.nets[0], *tensors)]
+
+    def _joined(self, values: list[Tensor]) -> Tensor:
+        return _stacked(values) if self.apart else values[0]
+
+
+def apart(device: torch.device) -> bool:
+    """Whether networks are computed one by one rather than in one product."""
+    return device.type == "cpu"
 
 
 def repeatable(step: Callable[[], None], state: list[Tensor], device: torch.device) -> Callable[[], None]:
@@ -154,8 +174,8 @@ def _give(net: nn.Module, theta: dict[str, Tensor]) -> None:
 
 
 def _layout(spec: Spec, net: nn.Module) -> torch.memory_format:
-    """How images lie in memory: with their channels side by side, as fast convolutions want them. But a CPU's batch-norm
-    then sums one number after the other, with errors of 1e-4 that single precision need not have."""
+    """How images lie in memory: with their channels side by side, as fast convolutions want them. But then a CPU's
+    batch-norm sums one number after the other, with errors of 1e-4 that single precision need not have."""
     if networks.shape(spec.network) == FLAT:
         return torch.contiguous_format
     normed = any(isinstance(module, nn.BatchNorm2d) for module in net.modules())

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import torch
 
-from lthlib import machine, masks, networks, study, tickets
+from lthlib import masks, networks, study, tickets
 from lthlib.data import EXAMPLES, Data
 from lthlib.specs import Rep, Spec
 from lthlib.store import Store
@@ -39,18 +39,21 @@ class Cost:
 
 
 def predict(spec: Spec, store: str, device: str = "auto", workers: int | None = None, budget: float = 4.0) -> Cost:
-    """What `study.run` with these arguments would take. Calibrates for about `budget` seconds."""
+    """What `study.run` with these arguments would take. Calibrates for about `budget` seconds, in as many processes,
+    because they slow each other down."""
     device = study.choose_device(device)
     todo = study.missing(spec, Store(store))
     workers = study.processes(workers, device, todo)
-    width = min(study.width(spec, device), len(todo) or 1)
-    with machine.prepared():
-        pace = calibrate(spec, device, min(width, 4), budget) if todo else 0.0
-    seconds = makespan(spec, todo, workers, width) * spec.iterations * pace + (STARTUP if workers > 1 and todo else 0)
-    return Cost(len(todo), workers, pace, seconds, workers * peak(device), study.room(spec, todo) if todo else 0.0)
-
-
-STARTUP = 8.0  # seconds until worker processes have imported torch and read the data
+    if not todo:
+        return Cost(0, workers, 0.0, 0.0, 0.0, 0.0)
+    width = min(study.width(spec, device), len(todo))
+    began = time.perf_counter()
+    with study.pool(workers, device) as run:
+        startup = time.perf_counter() - began
+        pace = statistics.median(run(calibrate, *([v] * workers for v in (spec, device, min(width, 4), budget))))
+        memory = sum(run(peak, [device] * workers))
+    seconds = startup + makespan(todo, workers, width) * spec.iterations * pace
+    return Cost(len(todo), workers, pace, seconds, memory, study.room(spec, todo))
 
 
 def calibrate(spec: Spec, device: str, replicates: int, budget: float) -> float:
@@ -62,8 +65,16 @@ def calibrate(spec: Spec, device: str, replicates: int, budget: float) -> float:
     return statistics.median(paces(spec, length, replicates, device, 4))
 
 
-def paces(spec: Spec, length: int, replicates: int = 1, device: str = "cpu", stretches: int = 5) -> list[float]:
-    """Seconds per iteration and replicate, in each of so many stretches of `length` iterations on random pixels.
+def paces(
+    spec: Spec,
+    length: int,
+    replicates: int = 1,
+    device: str = "cpu",
+    stretches: int = 5,
+    mask: masks.Mask | None = None,
+) -> list[float]:
+    """Seconds per iteration and replicate, in each of so many stretches of `length` iterations on random pixels, of the
+    dense network or under a mask [R, *shape].
 
     As much is evaluated after each stretch as the experiment evaluates per `length` iterations, so that the pace
     includes it: after 20 of every 100 iterations, a fifth of the images.
@@ -73,7 +84,7 @@ def paces(spec: Spec, length: int, replicates: int = 1, device: str = "cpu", str
     images = scaled(spec, length)
     reps = [Rep("ticket", trial) for trial in range(replicates)]
     theta = tickets.initial(spec, list(range(replicates)))
-    mask = masks.ones(theta, tickets.rates(spec))
+    mask = mask or masks.ones(theta, tickets.rates(spec))
     ticks = []
 
     def tick(i):
@@ -99,7 +110,7 @@ def scaled(spec: Spec, length: int) -> Data:
 TRAINED = 6_000  # images to train on, more than a cache holds
 
 
-def makespan(spec: Spec, todo: list[Rep], workers: int, width: int) -> float:
+def makespan(todo: list[Rep], workers: int, width: int) -> float:
     """How many trainings one after the other the whole takes: chains of tickets first, branches behind their chain,
     each to the next process that is free. A cohort of several counts as so many."""
     trials = sorted({rep.trial for rep in todo})

@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -198,6 +199,18 @@ def executor(workers: int, bars: Bars, job: Job) -> Iterator[Executor]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def pool(processes: int, device: str) -> Iterator[Callable]:
+    """A `map` over so many processes prepared to train, as `study` has them."""
+    if device != "cpu" or processes == 1:
+        with machine.prepared():
+            yield lambda f, *arguments: list(map(f, *arguments))
+        return
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), machine.prepare) as workers:
+        list(workers.map(time.sleep, [0.5] * processes))  # until all are up
+        yield lambda f, *arguments: list(workers.map(f, *arguments))
 
 
 def _lent(job: Job) -> data.Data | None:

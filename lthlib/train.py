@@ -43,7 +43,7 @@ def train(
     nets = cohort.of(spec, theta)
     optimiser = OPTIMISERS[spec.optimiser](spec, {name: theta[name] for name in nets.trained})
     feed = Feed(spec, reps, [part for part, _ in splits], data, nets.units)
-    exams = _exams(spec, reps, splits, data)
+    asked = exams(spec, reps, splits, data)
     curves = []
 
     def step():
@@ -54,7 +54,7 @@ def train(
         optimiser.step(gradients, lr)
 
     def examine(i):
-        curves.append({"iteration": torch.tensor(i), **evaluate(nets, exams)})
+        curves.append({"iteration": torch.tensor(i), **evaluate(nets, asked)})
         watch(i)
 
     for i in range(0, spec.iterations, spec.eval_every):
@@ -71,7 +71,7 @@ def train(
 
 
 @torch.no_grad()
-def evaluate(nets: cohort.Loop | cohort.Batch, exams: Exams) -> Curves:
+def evaluate(nets: cohort.Loop | cohort.Dense, exams: Exams) -> Curves:
     """Mean cross-entropy and accuracy in percent, [R] each, on each exam: `<exam>_loss` and `<exam>_acc`."""
     points = {}
     for name, (x, y) in exams.items():
@@ -156,7 +156,9 @@ def _check_sizes(spec: Spec, data: Data, most: int) -> None:
             raise SpecError(f"{name} is {getattr(spec, name):,}, but {data.name} has {most:,} training examples")
 
 
-def _exams(spec: Spec, reps: list[Rep], splits: list[tuple[Tensor, Tensor]], data: Data) -> Exams:
+def exams(spec: Spec, reps: list[Rep], splits: list[tuple[Tensor, Tensor]], data: Data) -> Exams:
+    """What R networks are evaluated on: their validation set, the test set, and a fixed part of their training set."""
+
     def sample(rep, part):
         order = torch.randperm(len(part), generator=stream(spec.seed, rep.trial, "train_eval"))
         return part[order[: spec.train_eval]]

@@ -1,0 +1,73 @@
+"""What an experiment will take follows from what is missing, its order on processes, and a pace measured here."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lthlib import cost, specs, study
+from lthlib.store import Store
+
+small = st.builds(
+    lambda trials, rounds, step, arms: specs.spec(
+        "lenet", "quick", trials=trials, rounds=rounds, branch_step=step, oneshot_step=13, arms=arms
+    ),
+    trials=st.integers(1, 4),
+    rounds=st.integers(0, 4),
+    step=st.integers(1, 2),
+    arms=st.sampled_from([("ticket",), ("ticket", "reinit"), ("oneshot",), tuple(specs.ARMS)]),
+)
+
+
+@given(small, st.integers(1, 5))
+def test_the_longest_way_is_bounded_by_all_work_and_by_the_longest_chain(spec, workers):
+    todo = study.plan(spec)
+    span = cost.makespan(todo, workers, 1)
+    chain = study.depth(spec) + 1
+    assert max(chain, math.ceil(len(todo) / workers)) <= span <= len(todo)
+    assert cost.makespan(todo, 1, 1) == len(todo)
+    assert cost.makespan(todo, 10_000, 1) == chain + (len(todo) > chain * spec.trials)
+
+
+def test_a_cohort_costs_as_much_as_its_networks():
+    todo = study.plan(specs.spec("lenet", "quick", trials=2, rounds=1, arms=("ticket", "reinit")))
+    assert cost.makespan(todo, 1, 100) == len(todo) == 6
+
+
+def test_what_is_stored_costs_nothing(tmp_path):
+    spec = specs.spec("lenet", "quick", trials=1, rounds=0, arms=("ticket",), iterations=2, eval_every=2)
+    study.run(spec, tmp_path, workers=1)
+    found = cost.predict(spec, tmp_path)
+    assert (found.trainings, found.seconds, found.disk) == (0, 0, 0)
+
+
+def test_a_prediction_counts_what_is_missing(tmp_path, tiny):
+    found = cost.predict(tiny, tmp_path, workers=1, budget=0.2)
+    assert found.trainings == len(study.missing(tiny, Store(tmp_path)))
+    assert found.seconds == pytest.approx(found.trainings * tiny.iterations * found.pace, rel=0.5, abs=2)
+    assert found.memory > 1e8
+    assert "trainings of" in str(found)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stretch_evaluates_its_share_of_the_images():
+    images = cost.scaled(specs.spec("conv2"), 20)  # of every 100 iterations
+    assert (images.n_valid, len(images.labels) - images.n_train) == (1_000, 2_000)
+    assert images.pixels.shape[1:] == (3, 32, 32)
+
+
+def test_a_pace_is_measured_in_every_stretch():
+    spec = specs.spec("lenet", "quick")
+    assert len(cost.paces(spec, 2, replicates=2, stretches=3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(40, "40 s"), (89, "89 s"), (720, "12 min"), (12_600, "3.5 h"), (181_440, "2.1 days")]
+)
+def test_durations_are_for_people(seconds, text):
+    assert cost.duration(seconds) == text
+
+
+def test_sizes_are_for_people():
+    assert (cost.size(512e6), cost.size(1.4e9)) == ("512 MB", "1.4 GB")
