@@ -187,7 +187,8 @@ LEVELS = (100, 50, 20, 10, 5, 2, 1, 0.5)  # percent of weights remaining
 
 def saved(store: Store) -> list[dict]:
     """What each round's ticket of a trial of Lenet takes: bytes of its files, and milliseconds per iteration of its
-    training, in which units that lead nowhere are left out (`compact`); of these random pixels none is always dark."""
+    training, in which units that lead nowhere are left out (`compact`), turn about with the dense network's. Of the
+    random pixels none is always dark."""
     found = [spec for spec in store.experiments(store.rows()) if spec.network == "lenet"]
     if not found:
         return []
@@ -203,17 +204,23 @@ def saved(store: Store) -> list[dict]:
             mask = {name: torch.from_numpy(kept[f"mask.{name}"])[None].float() for name in tickets.rates(spec)}
             files = sizes.stored(*({name: value[0] for name, value in t.items()} for t in (theta, mask)))
             left = sum(int(m.sum()) for m in mask.values())
-            pace = statistics.median(paces(spec, LENGTH["lenet"], mask=mask))
+            turns = [[_pace(spec, None), _pace(spec, mask)] for _ in range(3)]
+            dense, pace = (statistics.median(turn) for turn in zip(*turns, strict=True))
             found.append(
                 {
                     "key": specs.key(spec),
                     "round": n,
                     "remaining": 100 * left / tickets.weights(spec),
+                    "dense_ms": 1000 * dense,
                     "ms": 1000 * pace,
                     "files": json.loads(files.to_json(orient="records")),
                 }
             )
     return found
+
+
+def _pace(spec: Spec, mask: dict | None) -> float:
+    return statistics.median(paces(spec, LENGTH[spec.network], stretches=3, mask=mask))
 
 
 # --- ours -------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Measures each claim of book/claims.yml on recorded rows, and gives it a value, a spread and a verdict."""
 
 import inspect
-import json
 from dataclasses import fields
 from numbers import Real
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from lthlib import specs
 from lthlib.curves import PROVENANCE, summarise
 from lthlib.errors import LthError
 from lthlib.specs import PAPER
@@ -21,9 +21,7 @@ FIELDS = ("id", "section", "network", "statement", "text", "figure", "unit", "di
 COLUMNS = ["id", "section", "network", "statement", "text", "figure", "ours", "low", "high", "n", "unit"]
 COLUMNS += ["verdict", "why", "scale", "note"]
 
-# The paper's training lengths (Figure 2), also of networks that no Spec describes yet; and data sets cut down.
-ITERATIONS = {"lenet": 50_000, "conv2": 20_000, "conv4": 25_000, "conv6": 30_000}
-SUBSETS = ("mnist5k",)
+SUBSETS = ("mnist5k",)  # data sets cut down
 SIZES = ("data", "iterations", "eval_every", "train_eval", "seed")  # of a Spec; with its extent, not the recipe
 
 
@@ -48,13 +46,11 @@ class Found(NamedTuple):
 
 def departures(training: pd.Series) -> list[str]:
     """In what a training's recipe differs from the paper's for its network, as far as a Spec describes it."""
-    recipe, paper = json.loads(training["spec"]), PAPER.get(training["network"])
+    recipe, paper = specs.from_json(training["spec"]), PAPER.get(training["network"])
     if paper is None:
         return []
     names = [f.name for f in fields(paper) if f.name not in SIZES and not f.metadata.get("extent")]
-    return [
-        f"{name} {recipe[name]}" for name in names if recipe.get(name, getattr(paper, name)) != getattr(paper, name)
-    ]
+    return [f"{name} {getattr(recipe, name)}" for name in names if getattr(recipe, name) != getattr(paper, name)]
 
 
 def best(trainings: pd.DataFrame) -> pd.DataFrame:
@@ -348,11 +344,13 @@ def _detail(part: dict, found: Found, alone: np.ndarray) -> list[str]:
 def _reduced(t: pd.DataFrame) -> list[str]:
     """In what the runs fall short of the paper's."""
     first, out = t.iloc[0], []
-    paper = ITERATIONS.get(first["network"], 0)
-    if first["iterations"] < paper:
-        out.append(f"at {int(first['iterations']):,} iterations, not {paper:,}")
+    paper = PAPER.get(first["network"])
+    if paper and first["iterations"] < paper.iterations:
+        out.append(f"at {int(first['iterations']):,} iterations, not {paper.iterations:,}")
     if first["data"] in SUBSETS:
         out.append(f"on {str(first['data_label']).split(', ')[0]}, not the full data set")
+    elif paper and first["data"] != paper.data:
+        out.append(f"on {str(first['data_label']).split(' (')[0]}, not the original images")
     return out + [f"with {d}, unlike the paper" for d in departures(first)]
 
 

@@ -113,15 +113,14 @@ TRAINED = 6_000  # images to train on, more than a cache holds
 def makespan(todo: list[Rep], workers: int, width: int) -> float:
     """How many trainings one after the other the whole takes: chains of tickets first, branches behind their chain,
     each to the next process that is free. A cohort of several counts as so many."""
-    trials = sorted({rep.trial for rep in todo})
     free = [0.0] * workers
     ready: list[tuple[float, float]] = []  # when a task may start, and how long it takes
-    for some in study.chunks(trials, width):
-        chain = sum(rep.arm == "ticket" and rep.trial in some for rep in todo)
-        done = heapq.heappop(free) + chain
+    for some in study.chunks(sorted({rep.trial for rep in todo}), width):
+        done = heapq.heappop(free)
+        for trunk in tickets.TRUNKS:  # the second chain follows the first in the same process, as likely as not
+            done += sum(rep.arm == trunk and rep.trial in some for rep in todo)
+            ready += [(done, float(len(c))) for c in study.chunks(study.hanging(todo, trunk, some), width)]
         heapq.heappush(free, done)
-        behind = [rep for rep in todo if rep.arm != "ticket" and rep.trial in some]
-        ready += [(done, float(len(cohort))) for cohort in study.chunks(behind, width)]
     for start, length in sorted(ready):
         heapq.heappush(free, max(heapq.heappop(free), start) + length)
     return max(free)

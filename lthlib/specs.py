@@ -17,7 +17,11 @@ ARMS = {
     "random": "random sparsity: the ticket's mask shuffled within each layer, newly drawn weights (Figures 1, 14)",
     "oneshot": "one pruning of the trained dense network, then resetting (Section 2, Figure 4c)",
     "oneshot_reinit": "the one-shot ticket's mask on newly drawn weights (Figure 4c)",
+    "continued": "pruned and trained on, round after round, and reset once at the end (Appendix B strategy 2)",
 }
+CONTINUING = "continuing"  # not asked for by name: the trainings between the prunings of `continued`
+CHAINS = ("ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
+SECTION_2 = ("ticket", "reinit", "random", "oneshot", "oneshot_reinit")
 
 OPTIMISERS = ("adam", "sgd")
 DATA = {
@@ -117,7 +121,7 @@ class Spec:
 
     trials: int = _extent(5)
     rounds: int = _extent(28)
-    arms: tuple[str, ...] = _extent(tuple(ARMS))
+    arms: tuple[str, ...] = _extent(SECTION_2)
     reinits: int = _extent(3)  # new draws per ticket in the reinit arms
     randoms: int = _extent(2)  # random masks per ticket: ten networks in Figure 1
     branch_step: int = _extent(1)  # reinit and random at every so many rounds

@@ -18,15 +18,18 @@ from lthlib import data, machine, networks, specs, work
 from lthlib.data import EXAMPLES
 from lthlib.errors import DataError, LthError, SpecError
 from lthlib.progress import Bars
-from lthlib.specs import ONESHOT_LEVELS, Rep, Spec
+from lthlib.specs import CONTINUING, ONESHOT_LEVELS, Rep, Spec
 from lthlib.store import Store
-from lthlib.tickets import ladder, weights
+from lthlib.tickets import BRANCHES, TRUNKS, ladder, source, weights
 from lthlib.work import Job
 
 
 def plan(spec: Spec) -> list[Rep]:
-    """Every training of an experiment: the trunk (a trial's tickets; round 0 is the dense network), then branches."""
+    """Every training of an experiment: its trunks (a trial's tickets, of which round 0 is the dense network, and the
+    chain that is trained on without resetting), then branches."""
     trunk = [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(depth(spec) + 1)]
+    if "continued" in spec.arms:
+        trunk += [Rep(CONTINUING, trial, n) for trial in range(spec.trials) for n in range(1, spec.rounds + 1)]
     return trunk + [rep for trial in range(spec.trials) for rep in branches(spec, trial)]
 
 
@@ -44,6 +47,7 @@ def branches(spec: Spec, trial: int) -> list[Rep]:
         "random": (prunings, spec.randoms),
         "oneshot": (levels, 1),
         "oneshot_reinit": (levels, spec.reinits),
+        "continued": (prunings, 1),
     }
     arms = [arm for arm in spec.arms if arm in turns]
     return [Rep(arm, trial, n, draw) for arm in arms for n in turns[arm][0] for draw in range(turns[arm][1])]
@@ -91,21 +95,36 @@ def run(
 
 
 def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
-    """Submit the chains of tickets, and behind each the branches that hang on it, and wait for all."""
+    """Submit the chains of tickets, behind each what hangs on it, and wait for all."""
     most = width(job.spec, job.device)
-    trials = sorted({rep.trial for rep in todo})
-    pending: dict[Future, tuple[int, ...]] = {}
-    for some in chunks(trials, most):
-        chain = replace(job, reps=tuple(Rep("ticket", trial) for trial in some))
-        pending[pool.submit(_do, chain)] = some
+    pending: dict[Future, tuple[str, tuple[int, ...]]] = {}
+
+    def submit(reps, trunk=None):
+        pending[pool.submit(_do, replace(job, reps=reps))] = trunk, tuple(rep.trial for rep in reps)
+
+    for some in chunks(sorted({rep.trial for rep in todo}), most):
+        submit(tuple(Rep("ticket", trial) for trial in some), "ticket")
     while pending:
         done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
         bars.refresh()
         for future in done:
-            some = pending.pop(future)
+            trunk, some = pending.pop(future)
             future.result()
-            for reps in chunks([rep for rep in todo if rep.arm != "ticket" and rep.trial in some], most):
-                pending[pool.submit(_do, replace(job, reps=reps))] = ()
+            if trunk:
+                for reps in chunks(hanging(todo, trunk, some), most):
+                    submit(reps)
+            further = [trial for trial in some if any(r.arm in AFTER.get(trunk, ()) and r.trial == trial for r in todo)]
+            if further:
+                submit(tuple(Rep(CONTINUING, trial) for trial in further), CONTINUING)
+
+
+AFTER = {"ticket": (CONTINUING, "continued")}  # what needs the second chain, which needs the dense network of the first
+
+
+def hanging(todo: list[Rep], trunk: str, trials: tuple[int, ...]) -> list[Rep]:
+    """The branches among `todo` that hang on these trials of a trunk."""
+    branches = [rep for rep in todo if rep.arm in BRANCHES and rep.trial in trials]
+    return [rep for rep in branches if source(rep).arm == trunk]
 
 
 def width(spec: Spec, device: str) -> int:
@@ -144,7 +163,7 @@ def room(spec: Spec, todo: list[Rep]) -> float:
     """About the bytes that trainings need in a store: rows for each, weights and a mask for each ticket."""
     rows = 20_000 + 40 * (spec.iterations / spec.eval_every)
     total, left = weights(spec), ladder(spec)
-    chains = [rep for rep in todo if rep.arm == "ticket"]
+    chains = [rep for rep in todo if rep.arm in TRUNKS]
     return rows * len(todo) + sum(4 * total * left[rep.round] / 100 + total / 8 for rep in chains)
 
 

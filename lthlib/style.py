@@ -35,6 +35,7 @@ ARMS = {
     "random": Arm("random sparsity", "random", "#CC79A7", "v"),
     "oneshot": Arm("one-shot tickets", "one-shot", "#009E73", "^"),
     "oneshot_reinit": Arm("one-shot reinit", "one-shot reinit", "#E69F00", "D"),
+    "continued": Arm("continued training", "continued", "#56B4E9", "P"),
 }
 INK, GREY, PALE = "#222222", "#666666", "#D9D9D9"
 DENSE_LINE = {"color": INK, "linestyle": ":", "linewidth": 1.0}

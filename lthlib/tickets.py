@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lthlib import masks, networks
 from lthlib.cohort import Theta, stack
 from lthlib.masks import Mask
-from lthlib.specs import Rep, Spec
+from lthlib.specs import CONTINUING, Rep, Spec
 from lthlib.streams import stream
 
 Train = Callable[[Theta, Mask, list[Rep]], Theta]  # start, masks, which trainings -> θ_j
@@ -31,6 +31,19 @@ def find_winning_tickets(spec: Spec, trials: list[int], train: Train) -> Iterato
         yield Round(n, m, theta_j)
         m = masks.prune(theta_j, m, rates(spec), together(spec))  # 3. m′: drop smallest |θ_j|
         # 4. reset: the next turn trains θ₀ again
+
+
+def prune_and_train_on(spec: Spec, trials: list[int], train: Train) -> Iterator[Round]:
+    """Iterative pruning with continued training: Strategy 2 (Appendix B), up to its last step, which is to reset."""
+    theta = initial(spec, trials)
+    m = masks.ones(theta, _layers(spec))
+    for n in range(spec.rounds + 1):
+        theta = train(theta, m, [Rep(CONTINUING if n else "ticket", trial, n) for trial in trials])
+        yield Round(n, m, theta)
+        m = masks.prune(theta, m, rates(spec), together(spec))
+
+
+TRUNKS = {"ticket": find_winning_tickets, CONTINUING: prune_and_train_on}  # what branches hang on, and is sequential
 
 
 def initial(spec: Spec, trials: list[int]) -> Theta:
@@ -64,7 +77,15 @@ BRANCHES: dict[str, Callable[[Spec, Round, list[Rep]], tuple[Theta, Mask]]] = {
         oneshot(spec, dense.theta_j, reps[0].round),
     ),
     "oneshot_reinit": lambda spec, dense, reps: (fresh(spec, reps), oneshot(spec, dense.theta_j, reps[0].round)),
+    "continued": lambda spec, last, reps: (initial(spec, [r.trial for r in reps]), last.mask),
 }
+
+
+def source(rep: Rep) -> Rep:
+    """The training of a trunk that a branch hangs on."""
+    if rep.arm.startswith("oneshot"):
+        return Rep("ticket", rep.trial)
+    return Rep(CONTINUING if rep.arm == "continued" else "ticket", rep.trial, rep.round)
 
 
 def rates(spec: Spec) -> dict[str, float]:

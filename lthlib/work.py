@@ -1,4 +1,4 @@
-"""What one worker does at a stretch: a chain of tickets, or a cohort of a branch arm, trained and stored."""
+"""What one worker does at a stretch: a chain of trainings, or a cohort of branches, trained and stored."""
 
 import json
 import time
@@ -22,8 +22,8 @@ from lthlib.train import Curves, train
 
 @dataclass(frozen=True)
 class Job:
-    """Trainings to do together, as a message to any process: the whole chains of tickets of some trials, or one cohort
-    of branches. What it finds goes to the store; what is there already is not trained again."""
+    """Trainings to do together, as a message to any process: whole chains of some trials, or one cohort of branches.
+    What it finds goes to the store; what is there already is not trained again."""
 
     spec: Spec
     reps: tuple[Rep, ...]
@@ -38,9 +38,8 @@ Report = Callable[[str, int, int], None]  # label of the training under way, its
 def do(job: Job, report: Report) -> None:
     """Train what the job still misses."""
     remember = partial(_remember, job, examples(job), report)
-    if job.reps[0].arm == "ticket":
-        trials = [rep.trial for rep in job.reps]
-        for _ in tickets.find_winning_tickets(job.spec, trials, remember):
+    if trunk := tickets.TRUNKS.get(job.reps[0].arm):
+        for _ in trunk(job.spec, [rep.trial for rep in job.reps], remember):
             pass
     else:
         _branch(job, remember)
@@ -54,8 +53,8 @@ def examples(job: Job) -> data.Data:
 def _branch(job: Job, remember: Callable) -> None:
     store, starts, left = Store(job.store), [], []
     for rep in job.reps:
-        number = 0 if rep.arm.startswith("oneshot") else rep.round
-        ticket = tickets.Round(number, *_recall(store, job.spec, [Rep("ticket", rep.trial, number)]))
+        source = tickets.source(rep)
+        ticket = tickets.Round(source.round, *_recall(store, job.spec, [source]))
         start, mask = tickets.BRANCHES[rep.arm](job.spec, ticket, [rep])
         starts.append(start)
         left.append(mask)
@@ -77,7 +76,7 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
             rows = tidy(job.spec, rep, left, _row(curves, row)).assign(**source)
             store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
         report(str(chosen[0]), job.spec.iterations, len(todo))
-    if reps[0].arm != "ticket":
+    if reps[0].arm not in tickets.TRUNKS:
         return {}
     kept, theta_j = _recall(store, job.spec, reps)
     for r, rep in enumerate(reps):

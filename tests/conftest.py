@@ -32,4 +32,4 @@ def digits():
 @pytest.fixture
 def tiny():
     """A whole experiment in seconds: every arm, few trainings, few steps."""
-    return specs.spec("lenet", "quick", train_eval=50, **TINY)
+    return specs.spec("lenet", "quick", train_eval=50, arms=list(specs.ARMS), **TINY)

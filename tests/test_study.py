@@ -36,7 +36,7 @@ def assert_same(rows, expected):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A whole small experiment, run in this process."""
-    spec = specs.spec("lenet", "quick", train_eval=50, **TINY)
+    spec = specs.spec("lenet", "quick", train_eval=50, arms=list(specs.ARMS), **TINY)
     store = tmp_path_factory.mktemp("finished")
     study.run(spec, store, workers=1)
     return spec, Store(store)
@@ -49,6 +49,12 @@ def test_the_plan_of_the_paper_has_the_papers_number_of_trainings():
     assert counts["random"] == 10 * 28
     assert counts["oneshot"] == 5 * 39
     assert counts["oneshot_reinit"] == 5 * 3 * 39
+
+
+def test_a_second_strategy_has_a_second_chain():
+    plan = study.plan(specs.spec("lenet", "paper", arms=["ticket", "continued"]))
+    counts = pd.Series([rep.arm for rep in plan]).value_counts()
+    assert dict(counts) == {"ticket": 5 * 29, "continuing": 5 * 28, "continued": 5 * 28}
 
 
 def test_plan_names_each_training_once(finished):
@@ -98,7 +104,7 @@ def test_more_trials_keep_the_old_trainings(finished, tmp_path):
 def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
     """The order of work of an accelerator, on the CPU: all trials of a round, and all draws of a branch, together."""
     spec, store = finished
-    monkeypatch.setattr(study, "width", lambda job, todo: len(todo))
+    monkeypatch.setattr(study, "width", lambda spec, device: 100)
     study.run(spec, tmp_path, workers=1)
     pd.testing.assert_frame_equal(
         science(Store(tmp_path).rows(spec)), science(store.rows(spec)), check_exact=False, rtol=1e-4, atol=1e-6

@@ -71,16 +71,16 @@ def test_trials_differ_and_a_trial_does_not_depend_on_its_company(tiny):
 def test_each_control_differs_from_the_ticket_and_keeps_what_it_must_keep(tiny, found, arm):
     rounds, _ = found
     oneshot = arm.startswith("oneshot")
-    source = rounds[0] if oneshot else rounds[2]
+    source = rounds[tickets.source(Rep(arm, 0, 2)).round]
     one = tickets.Round(source.number, cohort.take(source.mask, [0, 0]), cohort.take(source.theta_j, [0, 0]))
     reps = [Rep(arm, 0, 20 if oneshot else 2, draw) for draw in range(2)]
     start, mask = tickets.BRANCHES[arm](tiny, one, reps)
     theta0 = tickets.initial(tiny, [0, 0])
     same_start = [torch.equal(start["fc1.weight"][r], theta0["fc1.weight"][r]) for r in range(2)]
     same_mask = [torch.equal(mask["fc1.weight"][r], one.mask["fc1.weight"][r]) for r in range(2)]
-    assert same_start == [arm == "oneshot"] * 2
-    assert same_mask == [arm == "reinit"] * 2
-    if arm != "oneshot":  # another draw is another network
+    assert same_start == [arm in ("oneshot", "continued")] * 2
+    assert same_mask == [arm in ("reinit", "continued")] * 2
+    if arm not in ("oneshot", "continued"):  # another draw is another network
         assert not torch.equal(start["fc1.weight"][0], start["fc1.weight"][1])
     if arm == "random":
         assert masks.survivors(mask) == masks.survivors(one.mask)
@@ -91,6 +91,28 @@ def test_each_control_differs_from_the_ticket_and_keeps_what_it_must_keep(tiny, 
         assert kept.min() >= gone.max()
 
 
+def test_strategy_two_trains_on_from_where_it_was_and_resets_only_at_the_end(tiny, digits):
+    starts = []
+
+    def remember(start, mask, reps):
+        starts.append((start, reps))
+        return train.train(tiny, start, mask, reps, digits)[0]
+
+    rounds = list(tickets.prune_and_train_on(tiny, [0, 1], remember))
+    theta0 = tickets.initial(tiny, [0, 1])
+    assert [reps[0] for _, reps in starts] == [Rep("ticket", 0), Rep("continuing", 0, 1), Rep("continuing", 0, 2)]
+    assert torch.equal(starts[0][0]["fc1.weight"], theta0["fc1.weight"])
+    for n in (1, 2):
+        assert starts[n][0] is rounds[n - 1].theta_j  # no reset
+        expected = masks.prune(rounds[n - 1].theta_j, rounds[n - 1].mask, tickets.rates(tiny))
+        assert all(torch.equal(rounds[n].mask[name], m) for name, m in expected.items())
+    start, mask = tickets.BRANCHES["continued"](tiny, rounds[2], [Rep("continued", t, 2) for t in (0, 1)])
+    assert torch.equal(start["fc1.weight"], theta0["fc1.weight"])
+    assert mask is rounds[2].mask
+
+
 def test_every_arm_of_the_table_can_be_run():
     assert set(specs.ARMS) == {"ticket", *tickets.BRANCHES}
+    assert not set(tickets.TRUNKS) & set(tickets.BRANCHES)
+    assert set(specs.SECTION_2) < set(specs.ARMS)
     assert set(networks.NETWORKS) == set(specs.PAPER)
