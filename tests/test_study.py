@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lthlib import specs, study, work
+from lthlib import specs, study, tickets, work
 from lthlib.curves import EVALUATION, TRAINING, summarise
 from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.specs import Rep
@@ -258,3 +258,12 @@ def test_bad_input_is_told_before_training(tiny, tmp_path, words, options):
     with pytest.raises(SpecError, match=words):
         study.run(tiny, tmp_path / "store", **options)
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_cohort_on_an_accelerator_is_as_large_as_its_memory_allows(monkeypatch):
+    monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (100e9, 140e9))
+    widths = {name: study.width(specs.spec(name), "cuda") for name in ("lenet", "conv2", "vgg19")}
+    assert widths["lenet"] > widths["conv2"] > widths["vgg19"] > 15
+    assert widths["vgg19"] * tickets.weights(specs.spec("vgg19")) * 4 * 5 < 100e9  # θ, gradient, moments and mask fit
+    monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (1e6, 1e6))
+    assert study.width(specs.spec("vgg19"), "cuda") == 1
