@@ -20,7 +20,7 @@ STORE = "store"
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Exit status 0, 2 for what the user can mend (said in one line), 130 for Ctrl-C."""
     warnings.showwarning = lambda message, *_: print(f"lth: {message}", file=sys.stderr)
-    options = parser().parse_args(arguments)
+    options = _parsed(arguments)
     try:
         options.command(options)
     except LthError as error:
@@ -30,6 +30,17 @@ def main(arguments: list[str] | None = None) -> int:
         print("lth: stopped; what is stored stays, and the same command goes on from there", file=sys.stderr)
         return 130
     return 0
+
+
+def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """The options as given; words of `export` may stand before and after its options, which argparse cannot know."""
+    top = parser()
+    options, more = top.parse_known_args(arguments)
+    if more and (options.command is not _export or any(word.startswith("-") for word in more)):
+        top.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        options.names += more
+    return options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,9 +63,19 @@ def parser() -> argparse.ArgumentParser:
     status.set_defaults(command=_status)
     claims = commands.add_parser("claims", help="the paper's claims, measured", description=_claims.__doc__)
     claims.set_defaults(command=_claims)
-    export = commands.add_parser("export", help="pack results into one file each", description=_export.__doc__)
-    export.add_argument("keys", nargs="*", metavar="KEY", help="only these experiments (default: all)")
-    export.add_argument("--to", default="results", metavar="DIR", help="where to (default: results)")
+    export = commands.add_parser(
+        "export",
+        help="pack results into one file each, or write a ticket to a file",
+        description=_export.__doc__,
+        usage="lth export [KEY ...] [--to DIR] [--store DIR]\n       "
+        "lth export NETWORK|KEY --trial T --round N FILE [--profile P] [--force] [--store DIR]",
+    )
+    export.add_argument("names", nargs="*", metavar="KEY", help="only these experiments, or those of a network")
+    export.add_argument("--to", metavar="DIR", help="where tables go (default: results)")
+    export.add_argument("--trial", type=int, metavar="T", help="of the ticket")
+    export.add_argument("--round", type=int, metavar="N", help="how often the ticket was pruned")
+    export.add_argument("--profile", metavar="P", help="of the network, if several experiments of it are stored")
+    export.add_argument("--force", action="store_true", help="replace FILE if it is there already")
     export.set_defaults(command=_export)
     bench = commands.add_parser("bench", help="how fast training is here", description=_bench.__doc__)
     bench.add_argument("networks", nargs="*", metavar="NETWORK", help="only these (default: all that are benched)")
@@ -187,11 +208,63 @@ def _claims(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    """Pack all rows of each experiment into one Parquet file, as the book reads them; other trainings there stay."""
+    """Pack all rows of each experiment into one Parquet file, as the book reads them; other trainings there stay. With
+    --trial and --round: write one ticket, its mask and its initial weights, to a safetensors FILE."""
     store = _existing(options.store)
-    for spec in store.experiments(store.rows()):
-        if not options.keys or specs.key(spec) in options.keys:
-            print(store.pack(spec, options.to))
+    wanted = (options.trial, options.round)
+    if wanted == (None, None) and not (options.profile or options.force):
+        for spec in _experiments(store, options.names):
+            print(store.pack(spec, options.to or "results"))
+        return
+    if None in wanted or len(options.names) != 2 or options.to:
+        raise SpecError("a ticket is written with lth export NETWORK --trial T --round N FILE")
+    from lthlib import exchange, tickets, work
+    from lthlib.cohort import rows
+
+    name, file = options.names
+    spec, rep = _the_experiment(store, name, options.profile), specs.Rep("ticket", *wanted)
+    if not store.has(spec, rep):
+        what = f"{rep} of {spec.network} {specs.key(spec)}"
+        raise SpecError(f"{what} is not in {store.path}: {_stored_tickets(store, spec)}")
+    mask, _ = work.recall(store, spec, [rep])
+    print(exchange.save(file, spec, rep, rows(mask)[0], rows(tickets.initial(spec, [rep.trial]))[0], options.force))
+
+
+def _experiments(store: Store, names: list[str]) -> list[specs.Spec]:
+    """Those of a store that are meant by networks or keys, or all; SpecError for a name that means none."""
+    found = store.experiments(store.rows())
+    for name in names:
+        if not any(name in (spec.network, specs.key(spec)) for spec in found):
+            raise SpecError(f"the store {store.path} has no experiment '{name}', but {_listed(found)}")
+    return [spec for spec in found if not names or {spec.network, specs.key(spec)} & set(names)]
+
+
+def _the_experiment(store: Store, name: str, profile: str | None) -> specs.Spec:
+    """The one that a network, perhaps at a profile, or a key means; SpecError if several or none are meant."""
+    found = _experiments(store, [name])
+    if profile:
+        chosen = [spec for spec in found if specs.key(spec) == specs.key(specs.spec(spec.network, profile))]
+        if not chosen:
+            raise SpecError(f"the store {store.path} has no {name} at profile {profile}, but {_listed(found)}")
+        return chosen[0]
+    if len(found) > 1:
+        raise SpecError(f"the store {store.path} has several experiments of {name}, say one's key: {_listed(found)}")
+    return found[0]
+
+
+def _listed(found: list[specs.Spec]) -> str:
+    each = (f"{specs.key(s)} ({s.network}, {s.data}, {s.iterations:,} iterations, lr {s.lr:g})" for s in found)
+    return ", ".join(each) or "none at all"
+
+
+def _stored_tickets(store: Store, spec: specs.Spec) -> str:
+    """Which tickets there are, trial by trial. Packed tables have none."""
+    rounds = {}
+    for trial, n in store.rows(spec).query("arm == 'ticket'").groupby(["trial", "round"]).groups:
+        if store.has(spec, specs.Rep("ticket", trial, n)):
+            rounds.setdefault(trial, []).append(n)
+    stored = ", ".join(f"of trial {trial} rounds {ns[0]} to {ns[-1]}" for trial, ns in rounds.items())
+    return stored or "of that experiment there are only tables here"
 
 
 def _existing(path: str) -> Store:

@@ -44,7 +44,7 @@ class Store:
         folder = self._folder(spec)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / "spec.json", lambda path: path.write_text(specs.as_json(spec) + "\n"))
+            replace_file(folder / "spec.json", lambda path: path.write_text(specs.as_json(spec) + "\n"))
             free = shutil.disk_usage(folder).free
         except OSError as error:
             raise _unwritable(self.path, error) from None
@@ -69,7 +69,7 @@ class Store:
         }
         for kind in _kinds(rep):  # rows last: they say that the training is done
             try:
-                _replace(self._file(spec, rep, kind), writers[kind])
+                replace_file(self._file(spec, rep, kind), writers[kind])
             except OSError as error:
                 raise StoreError(
                     f"cannot write {rep} to the store {self.path} ({error.strerror or error}): make room or choose "
@@ -112,7 +112,7 @@ class Store:
         table = pa.Table.from_pandas(rows, preserve_index=False)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            _replace(file, lambda path: pq.write_table(table, path, compression="zstd", compression_level=19))
+            replace_file(file, lambda path: pq.write_table(table, path, compression="zstd", compression_level=19))
         except OSError as error:
             raise _unwritable(target, error) from None
         return file
@@ -204,7 +204,7 @@ def _asked(file: Path, spec: Spec) -> Spec:
         return spec
 
 
-def _replace(file: Path, write) -> None:
+def replace_file(file: Path, write) -> None:
     """Write beside, then rename: the file is never seen half written."""
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     try:

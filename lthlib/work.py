@@ -54,7 +54,7 @@ def _branch(job: Job, remember: Callable) -> None:
     store, starts, left = Store(job.store), [], []
     for rep in job.reps:
         source = tickets.source(rep)
-        ticket = tickets.Round(source.round, *_recall(store, job.spec, [source]))
+        ticket = tickets.Round(source.round, *recall(store, job.spec, [source]))
         start, mask = tickets.BRANCHES[rep.arm](job.spec, ticket, [rep])
         starts.append(start)
         left.append(mask)
@@ -73,12 +73,12 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
         )
         source = provenance.of(job.spec, images, job.device, (time.perf_counter() - began) / len(todo))
         for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
-            rows = tidy(job.spec, rep, left, _row(curves, row)).assign(**source)
+            rows = tidy(job.spec, rep, left, curve(curves, row)).assign(**source)
             store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
         report(str(chosen[0]), job.spec.iterations, len(todo))
     if reps[0].arm not in tickets.TRUNKS:
         return {}
-    kept, theta_j = _recall(store, job.spec, reps)
+    kept, theta_j = recall(store, job.spec, reps)
     for r, rep in enumerate(reps):
         if not all(torch.equal(kept[name][r], m[r]) for name, m in mask.items()):
             raise StoreError(
@@ -97,8 +97,9 @@ def tidy(spec: Spec, rep: Rep, left: dict[str, int], curve: dict[str, np.ndarray
     return pd.DataFrame({**identity, **curve, **size}, index=range(len(curve["iteration"])))
 
 
-def _row(curves: Curves, row: int) -> dict[str, np.ndarray]:
-    return {name: (curve if curve.dim() == 1 else curve[:, row]).numpy() for name, curve in curves.items()}
+def curve(curves: Curves, row: int) -> dict[str, np.ndarray]:
+    """The curves of one training of a cohort."""
+    return {name: (value if value.dim() == 1 else value[:, row]).numpy() for name, value in curves.items()}
 
 
 def _arrays(theta: Theta, mask: Mask) -> Arrays:
@@ -107,7 +108,7 @@ def _arrays(theta: Theta, mask: Mask) -> Arrays:
     return kept | {f"mask.{name}": value[0].cpu().numpy().astype(bool) for name, value in mask.items()}
 
 
-def _recall(store: Store, spec: Spec, reps: list[Rep]) -> tuple[Mask, Theta]:
+def recall(store: Store, spec: Spec, reps: list[Rep]) -> tuple[Mask, Theta]:
     """Masks and final weights of stored trainings, as a cohort."""
     kept = [store.arrays(spec, rep) for rep in reps]
 
