@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lthlib import networks
-from lthlib.data import FLAT
 from lthlib.specs import Spec
 
 Theta = dict[str, Tensor]
@@ -41,7 +40,7 @@ def rows(theta: Theta) -> list[Theta]:
 
 def of(spec: Spec, theta: Theta) -> "Loop | Dense":
     """The networks that compute with `theta`, which stays the caller's to change in place."""
-    return (Dense if networks.shape(spec.network) == FLAT else Loop)(spec, theta)
+    return (Dense if networks.written_out(spec.network) else Loop)(spec, theta)
 
 
 class Loop:
@@ -78,9 +77,9 @@ class Loop:
 
 
 class Dense:
-    """R fully-connected networks, with the same methods as `Loop`: their gradient is written out, so that no graph has
-    to be built for it. On an accelerator one product is for all rows, on a CPU, whose caches hold one network, for one.
-    """
+    """R networks like Lenet, with the methods of `Loop`: linear layers with ReLU between. Their gradient is written
+    out, so that no graph has to be built for it. On an accelerator one product is for all rows, on a CPU, whose caches
+    hold one network, for one."""
 
     def __init__(self, spec: Spec, theta: Theta):
         self.precision, self.trained, self.units = spec.precision, list(theta), 0
@@ -176,7 +175,7 @@ def _give(net: nn.Module, theta: dict[str, Tensor]) -> None:
 def _layout(spec: Spec, net: nn.Module) -> torch.memory_format:
     """How images lie in memory: with their channels side by side, as fast convolutions want them. But then a CPU's
     batch-norm sums one number after the other, with errors of 1e-4 that single precision need not have."""
-    if networks.shape(spec.network) == FLAT:
+    if len(networks.shape(spec.network)) < 3:
         return torch.contiguous_format
     normed = any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
     return torch.contiguous_format if normed and spec.precision == "fp32" else torch.channels_last

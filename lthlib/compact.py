@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lthlib import networks
 from lthlib.cohort import Theta
-from lthlib.data import FLAT, Data
+from lthlib.data import Data
 from lthlib.masks import Mask
 from lthlib.specs import Spec
 
@@ -22,9 +22,9 @@ Live = dict[str, tuple[Tensor, ...]]  # per parameter, which indices of each of 
 def live(spec: Spec, mask: Mask, data: Data) -> tuple[Live, Data]:
     """What matters of each parameter, to any network of the cohort; and the data with only the inputs that do.
 
-    For networks of convolutions, or with weight decay, that is everything: no entry, the same data.
+    For networks unlike Lenet, or with weight decay, that is everything: no entry, the same data.
     """
-    if networks.shape(spec.network) != FLAT or spec.weight_decay:
+    if spec.weight_decay or not networks.written_out(spec.network):
         return {}, data
     layers = [name.removesuffix(".weight") for name in mask]  # from the inputs to the outputs
     found, after = {}, torch.arange(10, device=data.labels.device)

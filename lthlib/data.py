@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lthlib.errors import DataError, SpecError
-from lthlib.specs import DIGITS, INPUTS, Rep, Spec
+from lthlib.specs import DATA, DIGITS, INPUTS, Rep, Spec
 from lthlib.streams import stream
 
 FLAT, IMAGE = (784,), (3, 32, 32)  # what fully-connected and what convolutional networks take
@@ -24,8 +24,9 @@ FLAT, IMAGE = (784,), (3, 32, 32)  # what fully-connected and what convolutional
 
 @dataclass(frozen=True)
 class Data:
-    """Pixels as stored, uint8 [N, *shape], the shape FLAT or IMAGE; labels int64 [N]. The first `n_train` examples are
-    for training and validation, of which `n_valid` are held out in each trial; the rest is the test set."""
+    """Pixels as stored, uint8 [N, *shape], of the paper's data in the shape FLAT or IMAGE; labels int64 [N]. The first
+    `n_train` examples are for training and validation, of which `n_valid` are held out in each trial; the rest is the
+    test set."""
 
     name: str
     label: str  # for captions
@@ -108,6 +109,28 @@ def fetch(name: str, root: str | Path | None = None) -> None:
     _load(name, _root(root), _stored_shape(name))
 
 
+def own(
+    name: str, pixels: Tensor | np.ndarray, labels: Tensor | np.ndarray, n_train: int, n_valid: int, label: str = ""
+) -> Data:
+    """A data set of your own, examples for the test last: pixels [N, *shape] of any type of number, uint8 unless a
+    Spec's inputs are "raw", and labels [N], 0 to classes - 1. `label` is for captions. Raises DataError, in one line.
+    """
+    pixels, labels = np.asarray(pixels), np.asarray(labels)
+    if name in DATA:
+        raise DataError(f"{name} is a data set that the library knows: choose another name")
+    if labels.shape != pixels.shape[:1] or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
+        raise DataError(
+            f"{name} needs a label for each of its {len(pixels):,} examples, a whole number from 0 on, not "
+            f"{labels.dtype} of the shape {labels.shape}"
+        )
+    if not 0 < n_valid < n_train < len(labels):
+        raise DataError(
+            f"{name} has {len(labels):,} examples, of which {n_train:,} are for training and validation and, of those, "
+            f"{n_valid:,} for validation: some must be left for training, and for the test"
+        )
+    return _data(name, label or name, "your own", pixels, labels, n_train, n_valid)
+
+
 def share(data: Data) -> Data:
     """The data set, its tensors (the given one's too) moved to shared memory, so that a process it is sent to makes no
     copy of it. Raises DataError if they do not fit."""
@@ -148,6 +171,8 @@ _at_hand: dict[tuple[str, Path, tuple[int, ...]], Data] = {}
 def _load(name: str, root: Path, shape: tuple[int, ...]) -> Data:
     key = name, root, shape
     if key not in _at_hand:
+        if name not in LOADERS:
+            raise DataError(f"there is no data set '{name}' to load, only {', '.join(LOADERS)}; give yours to train")
         if shape == _stored_shape(name):
             _at_hand[key] = _read(name, root)
         elif shape == IMAGE:

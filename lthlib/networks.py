@@ -1,13 +1,15 @@
 """The paper's networks, each a textbook module for ONE network (no mask, no replicate axis); their first weights."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lthlib.data import FLAT, IMAGE
-from lthlib.specs import Spec
+from lthlib.errors import SpecError
+from lthlib.specs import PAPER, Spec
 
 
 class Lenet(nn.Module):
@@ -126,15 +128,50 @@ NETWORKS = {
 }
 
 
+SHAPES = {"lenet": FLAT}  # of one input; the others take an IMAGE
+
+
 def shape(network: str) -> tuple[int, ...]:
-    """Of one input: a flattened digit for Lenet, else a colour image."""
-    return FLAT if network == "lenet" else IMAGE
+    """Of one input: a flattened digit for Lenet, else a colour image, or what a network of one's own takes."""
+    return SHAPES.get(network, IMAGE)
+
+
+def register(name: str, build: Callable[[float], nn.Module], shape: tuple[int, ...]) -> None:
+    """From now on, in this process, a Spec may name this network: `build(width)` gives the module, whose inputs have
+    this shape. Raises SpecError for a name of the paper's, and for a module whose weights this library cannot draw.
+    """
+    if name in PAPER:
+        raise SpecError(f"{name} is a network of the paper: choose another name")
+    with torch.device("meta"):
+        net = build(1.0)
+    for path, module in net.named_modules():
+        owned = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        if owned and not isinstance(module, (nn.Linear, nn.Conv2d, nn.BatchNorm2d)):
+            raise SpecError(
+                f"{path or name} is a {type(module).__name__}: build {name} of nn.Linear, nn.Conv2d, nn.BatchNorm2d "
+                "and of what has neither weights nor buffers"
+            )
+    if not layers(net):
+        raise SpecError(f"{name} has nothing to prune: neither a nn.Linear nor a nn.Conv2d of 3x3")
+    NETWORKS[name], SHAPES[name] = build, tuple(shape)
+
+
+def written_out(network: str) -> bool:
+    """Whether it is known to be Linear layers with biases, ReLUs between them, and ten outputs. Of a module of one's
+    own nothing is taken for granted: what it computes only its `forward` says."""
+    return _constructor(network) is Lenet
+
+
+def _constructor(network: str) -> Callable[[float], nn.Module]:
+    if network not in NETWORKS:
+        raise SpecError(f"there is no network '{network}': networks.register yours, in every process anew")
+    return NETWORKS[network]
 
 
 def build(spec: Spec) -> nn.Module:
     """The network of an experiment, without weights of its own (on torch's meta device): weights are an argument."""
     with torch.device("meta"):
-        net = NETWORKS[spec.network](spec.width)
+        net = _constructor(spec.network)(spec.width)
     for norm in _norms(net).values():
         norm.num_batches_tracked = None  # statistics move by a fixed momentum, so nothing counts
     return net

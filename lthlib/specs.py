@@ -142,7 +142,6 @@ class Spec:
         _require(0 < self.width <= 1, f"width must lie in (0, 1], not {self.width}")
         for name, known in {
             "optimiser": OPTIMISERS,
-            "data": DATA,
             "scope": SCOPES,
             "inputs": INPUTS,
             "precision": PRECISIONS,
@@ -154,7 +153,8 @@ class Spec:
             "momentum and weight_decay are for the optimiser sgd",
         )
         flat = self.network == "lenet"
-        _require(not flat or self.data in DIGITS, f"lenet takes {' or '.join(DIGITS)}, not {self.data}")
+        known = self.data in DATA  # else it is somebody's own, and `train` compares its shape
+        _require(not (flat and known) or self.data in DIGITS, f"lenet takes {' or '.join(DIGITS)}, not {self.data}")
         _require(not (flat and self.augment), "augment is for networks that take images")
         _require(not self.dropout or self.network.startswith("conv"), "dropout is for conv2, conv4 and conv6")
         _require(
@@ -243,7 +243,9 @@ def spec(network: str, profile: str = "paper", **changes: Any) -> Spec:
         if isinstance(changes.get(name), list):
             changes[name] = tuple(changes[name])
     sizes = PROFILES[profile].get("conv" if network.startswith("conv") else network, {})
-    return replace(PAPER[network], **{**sizes, **changes})
+    found = replace(PAPER[network], **{**sizes, **changes})
+    _require(found.data in DATA, f"unknown data '{found.data}'; choose from {_names(DATA)}")
+    return found
 
 
 def key(spec: Spec) -> str:

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-from lthlib import cohort, compact
+from lthlib import cohort, compact, networks
 from lthlib.cohort import Theta
-from lthlib.data import Data
+from lthlib.data import IMAGE, Data
 from lthlib.errors import SpecError
 from lthlib.feed import Feed
 from lthlib.masks import Mask
@@ -35,7 +35,7 @@ def train(
     """
     device = data.labels.device
     splits = [data.split(spec.seed, rep.trial) for rep in reps]
-    _check_sizes(spec, data, min(len(part) for part, _ in splits))
+    _check(spec, data, min(len(part) for part, _ in splits))
     whole, mask = ({name: value.to(device) for name, value in tensors.items()} for tensors in (theta0, mask))
     whole = {name: value * mask.get(name, 1) for name, value in whole.items()}
     kept, data = compact.live(spec, mask, data)
@@ -150,7 +150,14 @@ def _matched(theta: Theta, gradients: Theta) -> tuple[list[Tensor], list[Tensor]
     ]
 
 
-def _check_sizes(spec: Spec, data: Data, most: int) -> None:
+def _check(spec: Spec, data: Data, most: int) -> None:
+    takes, has = networks.shape(spec.network), tuple(data.pixels.shape[1:])
+    if has != takes:
+        raise SpecError(f"{spec.network} takes inputs of the shape {takes}, but {data.name} has {has}")
+    if spec.inputs != "raw" and data.pixels.dtype != torch.uint8:
+        raise SpecError(f"{data.name} is not of pixels from 0 to 255, uint8: use inputs='raw' to take it as it is")
+    if spec.augment and has != IMAGE:
+        raise SpecError(f"augment is for images of the shape {IMAGE}, but {data.name} has {has}")
     for name in ("batch", "train_eval"):
         if getattr(spec, name) > most:
             raise SpecError(f"{name} is {getattr(spec, name):,}, but {data.name} has {most:,} training examples")

@@ -29,7 +29,7 @@ def page(site, name):
 def test_every_chapter_is_there_and_none_shows_a_traceback(site):
     for chapter in pages.notebooks(ROOT):
         assert "Traceback (most recent call last)" not in page(site, chapter.stem)
-    for name in ("intro", "open-questions", "reproduce"):
+    for name in ("intro", "open-questions", "reproduce", "your-own-network"):
         assert page(site, name)
 
 
