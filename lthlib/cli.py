@@ -122,9 +122,10 @@ def _run(options: argparse.Namespace) -> None:
     from lthlib import cost, study
 
     spec = _spec(options)
-    if study.missing(spec, Store(options.store)):
+    where = options.store, options.data_root, options.device, options.workers
+    if study.ready(spec, *where)[2]:
         print(cost.predict(spec, options.store, options.device, options.workers), file=sys.stderr)
-    study.run(spec, options.store, options.data_root, options.device, options.workers)
+    study.run(spec, *where)
     print(f"{len(study.plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")
 
 

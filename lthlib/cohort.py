@@ -146,9 +146,11 @@ def repeatable(step: Callable[[], None], state: list[Tensor], device: torch.devi
 
 def rehearse(step: Callable[[], None], state: list[Tensor], times: int = 3) -> None:
     """Take a step a few times and undo it, so that whatever a library sets up at first use is set up."""
-    before = [value.clone() for value in state]
     aside = torch.cuda.Stream() if torch.cuda.is_available() else None  # what is recorded may not touch the default one
+    if aside:
+        aside.wait_stream(torch.cuda.current_stream())  # for what made the state
     with torch.cuda.stream(aside):
+        before = [value.clone() for value in state]
         for _ in range(times):
             step()
             for value, was in zip(state, before, strict=True):
@@ -161,6 +163,7 @@ def _computing(precision: str, device: torch.device):
     if device.type == "cuda":
         fp32 = "tf32" if precision == "tf32" else "ieee"
         torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = fp32
+        torch.backends.cudnn.deterministic = True  # the same numbers again, at some cost
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False)
 
 

@@ -1,12 +1,15 @@
 """What an experiment will take here, in time, memory and disk, from a calibration of a few seconds."""
 
 import heapq
+import math
+import re
 import resource
 import statistics
 import sys
 import time
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 
@@ -41,7 +44,7 @@ class Cost:
 def predict(spec: Spec, store: str, device: str = "auto", workers: int | None = None, budget: float = 4.0) -> Cost:
     """What `study.run` with these arguments would take. Calibrates for about `budget` seconds, in as many processes,
     because they slow each other down."""
-    device = study.choose_device(device)
+    device = study.choose_device(device, spec.precision)
     todo = study.missing(spec, Store(store))
     workers = study.processes(workers, device, todo)
     if not todo:
@@ -50,10 +53,19 @@ def predict(spec: Spec, store: str, device: str = "auto", workers: int | None = 
     began = time.perf_counter()
     with study.pool(workers, device) as run:
         startup = time.perf_counter() - began
-        pace = statistics.median(run(calibrate, *([v] * workers for v in (spec, device, min(width, 4), budget))))
-        memory = sum(run(peak, [device] * workers))
+        pace = statistics.median(run(calibrate, *([v] * workers for v in (spec, device, width, budget))))
+        memory = sum(run(peak, [device] * workers)) + workers * images(spec)
+    if device != "cpu":
+        torch.cuda.empty_cache()
     seconds = startup + makespan(todo, workers, width) * spec.iterations * pace
     return Cost(len(todo), workers, pace, seconds, memory, study.room(spec, todo))
+
+
+def images(spec: Spec) -> float:
+    """The bytes of the images that a process evaluates, which a calibration leaves out for the most part, and of its
+    share of the data set."""
+    train, valid, test = EXAMPLES[spec.data]
+    return math.prod(networks.shape(spec.network)) * (4 * (valid + test + spec.train_eval) + (train + valid + test) / 2)
 
 
 def calibrate(spec: Spec, device: str, replicates: int, budget: float) -> float:
@@ -81,7 +93,7 @@ def paces(
     """
     known = max(1, round(spec.train_eval * length / spec.eval_every))
     short = replace(spec, iterations=length * (stretches + 1), eval_every=length, train_eval=known)
-    images = scaled(spec, length)
+    examples = scaled(spec, length)
     reps = [Rep("ticket", trial) for trial in range(replicates)]
     theta = tickets.initial(spec, list(range(replicates)))
     mask = mask or masks.ones(theta, tickets.rates(spec))
@@ -92,7 +104,7 @@ def paces(
             torch.cuda.synchronize()
         ticks.append(time.perf_counter())
 
-    train(short, theta, mask, reps, images.to(device), tick)
+    train(short, theta, mask, reps, examples.to(device), tick)
     return [(b - a) / length / replicates for a, b in pairwise(ticks[1:])]  # the first warms up
 
 
@@ -130,6 +142,9 @@ def peak(device: str) -> float:
     """The most bytes of memory that this process has held: on a GPU of its memory, else of the machine's."""
     if device != "cpu":
         return float(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status")
+    if status.exists():  # the other way tells, of a process that was just started, what its parent held
+        return 1024.0 * int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
 
 

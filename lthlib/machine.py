@@ -23,14 +23,14 @@ def prepare() -> None:
 @contextmanager
 def prepared() -> Iterator[None]:
     """`prepare`, and afterwards this process as it was, except that it keeps its memory."""
-    threads, products = torch.get_num_threads(), torch.backends.mkldnn.matmul.fp32_precision
+    threads = torch.get_num_threads()
     prepare()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
         torch.set_flush_denormal(False)
-        torch.backends.mkldnn.matmul.fp32_precision = products
+        torch.backends.mkldnn.matmul.fp32_precision = "none"
 
 
 def keep_memory() -> bool:
@@ -56,8 +56,8 @@ def choose_products() -> str:
         torch.backends.mkldnn.matmul.fp32_precision = "bf16"
         if error(256) <= EXACT:
             return "oneDNN"
-    except (AttributeError, RuntimeError):  # a torch without oneDNN
-        return "default"
+    except RuntimeError:  # a torch without oneDNN
+        pass
     torch.backends.mkldnn.matmul.fp32_precision = "none"
     return "default"
 

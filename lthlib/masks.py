@@ -42,7 +42,7 @@ def _drop_smallest(size: Tensor, mask: Tensor, rate: float) -> Tensor:
     kept = mask.clone()  # [R, N]
     ranked = size.masked_fill(kept == 0, -1.0).argsort(dim=1, stable=True)  # the dead first, then the smallest
     for row, order in zip(kept, ranked, strict=True):
-        alive = int(row.sum())
+        alive = int(row.count_nonzero())
         dead = row.numel() - alive
         row[order[dead : dead + to_prune(alive, rate)]] = 0.0
     return kept

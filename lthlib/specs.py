@@ -200,8 +200,8 @@ PAPER = {
 }
 PAPER["conv6_256"] = replace(PAPER["conv6"], network="conv6_256")  # as Figure 2 prints it; the paper ran 192 filters
 
-# Profiles change only sizes. What a profile leaves out is the paper's. `quick` runs on the digits that ship with a
-# package, the convolutional networks at a quarter of their width and with bfloat16 products nowhere.
+# Profiles change only sizes, and on a laptop the precision of convolutions. What a profile leaves out is the paper's.
+# `quick` runs on the digits that ship with a package, the convolutional networks at an eighth of their width.
 _QUICK = {"data": "mnist5k", "train_eval": 1_000, "trials": 3, "reinits": 1, "randoms": 1}
 _NARROW = {**_QUICK, "width": 0.125, "trials": 2, "eval_every": 20, "train_eval": 500}
 PROFILES = {
@@ -229,7 +229,8 @@ PROFILES = {
 
 
 def spec(network: str, profile: str = "paper", **changes: Any) -> Spec:
-    """The Spec of a network of the paper at a profile, with changes by name; a change of None changes nothing.
+    """The Spec of a network of the paper at a profile, with changes by name; a change of None changes nothing. With
+    other iterations warmup and drops change in proportion, unless they are given.
 
     Raises SpecError, in one line, for an unknown name or a value out of range.
     """
@@ -243,7 +244,10 @@ def spec(network: str, profile: str = "paper", **changes: Any) -> Spec:
         if isinstance(changes.get(name), list):
             changes[name] = tuple(changes[name])
     sizes = PROFILES[profile].get("conv" if network.startswith("conv") else network, {})
-    found = replace(PAPER[network], **{**sizes, **changes})
+    whole = replace(PAPER[network], **sizes)
+    part = changes.get("iterations", whole.iterations) / whole.iterations
+    schedule = {"warmup": round(part * whole.warmup), "drops": tuple(round(part * drop) for drop in whole.drops)}
+    found = replace(whole, **{**schedule, **changes})
     _require(found.data in DATA, f"unknown data '{found.data}'; choose from {_names(DATA)}")
     return found
 

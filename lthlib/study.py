@@ -71,15 +71,10 @@ def run(
     accelerator one process trains whole cohorts. It may be killed at any moment and called again: what is stored stays,
     and the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
     """
-    device = choose_device(device)
-    shelf = Store(store)
-    todo = missing(spec, shelf)
-    workers = processes(workers, device, todo)
+    device, workers, todo = ready(spec, store, data_root, device, workers)
     if not todo:
         return
-    shelf.open(spec, need=room(spec, todo))
-    data.fetch(spec.data, data_root)
-    job = Job(replace(spec, rounds=depth(spec)), (), shelf.path.absolute(), data_root, device)
+    job = Job(replace(spec, rounds=depth(spec)), (), Path(store).absolute(), data_root, device)
     trainings = len(plan(spec))
     bars = Bars(f"{spec.network} {specs.key(spec)}", trainings, trainings - len(todo), spec.iterations)
     try:
@@ -92,6 +87,20 @@ def run(
         ) from None
     finally:
         bars.close()
+
+
+def ready(
+    spec: Spec, store: str | Path, data_root: str | Path | None, device: str, workers: int | None
+) -> tuple[str, int, list[Rep]]:
+    """The device, the number of processes and the trainings of a run; what can be wrong is looked at before."""
+    device = choose_device(device, spec.precision)
+    shelf = Store(store)
+    todo = missing(spec, shelf)
+    workers = processes(workers, device, todo)
+    if todo:
+        shelf.open(spec, need=room(spec, todo))
+        data.fetch(spec.data, data_root)
+    return device, workers, todo
 
 
 def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
@@ -128,29 +137,39 @@ def hanging(todo: list[Rep], trunk: str, trials: tuple[int, ...]) -> list[Rep]:
 
 
 def width(spec: Spec, device: str) -> int:
-    """The most networks of one cohort: on a CPU one, whose weights stay in the cache, on an accelerator as many as fit
-    its memory."""
+    """The most networks of one cohort: on a CPU one, whose weights stay in the cache; on an accelerator as many as fit
+    its memory and are worth doing together."""
     if device == "cpu":
         return 1
-    kept = 8 * weights(spec)  # θ, its start, gradient, two moments, mask, and two more on the way
+    kept = 12 * weights(spec)  # θ, its start, mask, two moments, copies of these four, gradients and theirs
     images = (EXAMPLES[spec.data][1] + spec.train_eval) * math.prod(networks.shape(spec.network))
-    return max(1, int(0.7 * torch.cuda.mem_get_info(device)[0] / (4 * (kept + images))))
+    fitting = int(0.7 * torch.cuda.mem_get_info(device)[0] / (4 * (kept + images)))
+    return max(1, min(fitting, MOST_AT_ONCE if networks.written_out(spec.network) else MOST_IN_TURN))
+
+
+# Rows are stored when their whole cohort is done, so a cohort that gains nothing from more networks stays small.
+MOST_AT_ONCE, MOST_IN_TURN = 256, 8
 
 
 def processes(workers: int | None, device: str, todo: list[Rep]) -> int:
     """How many processes train: if it is not said, one per core, or one for an accelerator; SpecError for none."""
     if workers is not None and workers < 1:
         raise SpecError(f"workers must be at least 1, not {workers}")
+    if device != "cpu" and (workers or 1) > 1:
+        raise SpecError("one process feeds a GPU: leave out workers")
     return min(workers or (_cores() if device == "cpu" else 1), max(1, len(todo)))
 
 
-def choose_device(device: str) -> str:
-    """`auto` is the GPU if there is one, else the CPU; SpecError for a device that is not there."""
-    gpus = ["cuda", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))] if torch.cuda.is_available() else []
+def choose_device(device: str, precision: str = "fp32") -> str:
+    """`auto` is the GPU if there is one, else the CPU; SpecError for a device that is not there, or cannot do that."""
+    known = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     if device == "auto":
-        return "cuda" if gpus else "cpu"
-    if device not in ("cpu", *gpus):
-        raise SpecError(f"the device '{device}' is not available here: choose {', '.join(['auto', 'cpu', *gpus])}")
+        device = known[-1]
+    if device not in known:
+        more = "; which GPU, CUDA_VISIBLE_DEVICES says" if device.startswith("cuda:") else ""
+        raise SpecError(f"the device '{device}' is not available here: choose {', '.join(['auto', *known])}{more}")
+    if precision == "tf32" and device == "cpu":
+        raise SpecError("tf32 products are a GPU's: choose fp32 or bf16 here")
     return device
 
 

@@ -57,10 +57,12 @@ def fresh(spec: Spec, reps: list[Rep]) -> Theta:
 
 
 def oneshot(spec: Spec, dense: Theta, level: int) -> Mask:
-    """One-shot pruning (Section 2): drop `level` x 2.5 % of each hidden layer at once, half of that of the output."""
-    share = {"fc": 0.025 * level, "out": 0.0125 * level}
-    portions = {name: share[kind] for name, kind in _layers(spec).items()}
-    return masks.prune(dense, masks.ones(dense, portions), portions)
+    """One-shot pruning (Section 2): drop `level` x 2.5 % of each hidden layer at once, half of that of the output; of a
+    layer that rounds do not prune, nothing."""
+    pruned = rates(spec)
+    share = {name: (0.0125 if kind == "out" else 0.025) * level for name, kind in _layers(spec).items()}
+    portions = {name: part if pruned[name] else 0.0 for name, part in share.items()}
+    return masks.prune(dense, masks.ones(dense, portions), portions, together(spec))
 
 
 def scattered(spec: Spec, mask: Mask, reps: list[Rep]) -> Mask:

@@ -92,3 +92,26 @@ def test_shuffling_keeps_the_count_of_each_layer_and_moves_the_weights(seed, sha
     assert masks.survivors(moved) == masks.survivors(mask)
     assert not torch.equal(moved["w"], mask["w"])
     assert not torch.equal(moved["w"][0] - mask["w"][0], moved["w"][1] - mask["w"][1])
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.2, 0.5]))
+def test_global_pruning_keeps_the_largest_of_all_layers_together(seed, rate):
+    """One layer of large weights and one of small: the small one loses more, and order of layers changes nothing."""
+    g = torch.Generator().manual_seed(seed)
+    theta = {
+        "a": torch.randn(2, 6, 4, generator=g),
+        "b": 0.3 * torch.randn(2, 5, 8, generator=g),
+        "c": torch.ones(2, 3),
+    }
+    mask = {"a": torch.ones(2, 6, 4), "b": (torch.rand(2, 5, 8, generator=g) < 0.7).float(), "c": torch.ones(2, 3)}
+    rates = {"a": rate, "b": rate, "c": 0.0}
+    left = masks.prune(theta, mask, rates, ["a", "b"])
+    assert torch.equal(left["c"], mask["c"])
+    for r in range(2):
+        size = torch.cat([theta[n][r].flatten().abs()[mask[n][r].flatten() == 1] for n in "ab"])
+        kept = torch.cat([left[n][r].flatten()[mask[n][r].flatten() == 1] for n in "ab"]) == 1
+        assert kept.sum() == len(size) - masks.to_prune(len(size), rate)
+        assert size[kept].min() >= size[~kept].max()
+        assert all((left[n][r] <= mask[n][r]).all() for n in "ab")
+    turned = masks.prune(theta, dict(reversed(mask.items())), rates, ["b", "a"])
+    assert all(torch.equal(turned[n], left[n]) for n in left)

@@ -102,3 +102,11 @@ def test_bad_input_gets_one_line(words, changes):
     with pytest.raises(SpecError, match=words) as error:
         specs.spec(**{"network": "lenet", **changes})
     assert "\n" not in str(error.value)
+
+
+def test_a_schedule_shrinks_with_its_training():
+    short = specs.spec("resnet20", iterations=6_000)
+    assert (short.warmup, short.drops) == (4_000, (4_000, 5_000))
+    assert specs.key(short) != specs.key(specs.spec("resnet20", iterations=6_000, warmup=20_000))
+    assert specs.spec("resnet20", iterations=6_000, drops=[100]).drops == (100,)
+    assert (specs.spec("vgg19").warmup, specs.spec("vgg19").drops) == (10_000, (56_240, 84_360))

@@ -263,7 +263,17 @@ def test_bad_input_is_told_before_training(tiny, tmp_path, words, options):
 def test_a_cohort_on_an_accelerator_is_as_large_as_its_memory_allows(monkeypatch):
     monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (100e9, 140e9))
     widths = {name: study.width(specs.spec(name), "cuda") for name in ("lenet", "conv2", "vgg19")}
-    assert widths["lenet"] > widths["conv2"] > widths["vgg19"] > 15
-    assert widths["vgg19"] * tickets.weights(specs.spec("vgg19")) * 4 * 5 < 100e9  # θ, gradient, moments and mask fit
+    assert widths == {"lenet": study.MOST_AT_ONCE, "conv2": study.MOST_IN_TURN, "vgg19": study.MOST_IN_TURN}
+    monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (10e9, 10e9))
+    assert 1 < study.width(specs.spec("vgg19"), "cuda") < study.MOST_IN_TURN
+    assert study.width(specs.spec("vgg19"), "cuda") * tickets.weights(specs.spec("vgg19")) * 4 * 12 < 10e9
     monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (1e6, 1e6))
     assert study.width(specs.spec("vgg19"), "cuda") == 1
+
+
+def test_what_a_device_cannot_do_is_told_before_training(tiny, tmp_path):
+    with pytest.raises(SpecError, match="tf32 products are a GPU's"):
+        study.run(dataclasses.replace(tiny, precision="tf32"), tmp_path, device="cpu")
+    with pytest.raises(SpecError, match="one process feeds a GPU"):
+        study.processes(2, "cuda", [])
+    assert not list(tmp_path.iterdir())

@@ -116,3 +116,18 @@ def test_every_arm_of_the_table_can_be_run():
     assert not set(tickets.TRUNKS) & set(tickets.BRANCHES)
     assert set(specs.SECTION_2) < set(specs.ARMS)
     assert set(networks.NETWORKS) == set(specs.PAPER)
+
+
+@pytest.mark.parametrize("network", ["conv2", "resnet20"])
+def test_one_shot_pruning_spares_what_rounds_spare(network):
+    spec = specs.spec(network, width=0.1)
+    dense = tickets.initial(spec, [0])
+    left, size = masks.survivors(tickets.oneshot(spec, dense, 20))[0], tickets.prunable(spec)
+    for name, rate in tickets.rates(spec).items():
+        if not rate:
+            assert left[name] == size[name]
+    if network == "conv2":
+        assert all(left[n] == size[n] - masks.to_prune(size[n], 0.25 if n.startswith("out") else 0.5) for n in size)
+    else:
+        layers = tickets.together(spec)
+        assert sum(left[n] for n in layers) == pytest.approx(sum(size[n] for n in layers) / 2, abs=1)
