@@ -108,6 +108,7 @@ def test_lenet_under_another_name_keeps_its_written_gradient_and_takes_other_dat
 
 def test_the_example_of_the_page_runs_and_writes_a_ticket(tmp_path):
     pytest.importorskip("sklearn")
+    pytest.importorskip("safetensors")
     done = subprocess.run(
         [sys.executable, EXAMPLE, "ticket.safetensors"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
