@@ -77,7 +77,8 @@ def about(device: str) -> dict:
             best[precision] = round(2 * 2048**3 / _median(lambda a=a, b=b: a @ b, device, 7) / 1e9)
     about = {"cores": study.processes(None, "cpu", [None] * 1_000), "versions": json.loads(provenance.versions())}
     made = {"made": datetime.now(UTC).date().isoformat(), "commit": provenance.COMMIT}
-    return {"device": provenance.device_name(device), **about, "system": platform.system(), "gflops": best, **made}
+    name = provenance.processor() if device == "cpu" else provenance.device_name(device)
+    return {"device": name, **about, "system": platform.system(), "gflops": best, **made}
 
 
 def speed(spec: Spec, device: str, turns: int) -> dict:
@@ -92,7 +93,7 @@ def speed(spec: Spec, device: str, turns: int) -> dict:
             ours += together(run, processes, spec, length, device)
             theirs += conventional(replace(spec, precision="fp32"), length, device)
             bare += run(products, [spec] * processes, [device] * processes)
-        used = run(peak, [device] * processes)
+        used = [held + cost.images(spec) for held in run(peak, [device] * processes)]
     pace, usual = statistics.median(ours), statistics.median(theirs)
     product, operations = statistics.median(seconds for seconds, _ in bare), bare[0][1]
     return {

@@ -69,7 +69,7 @@ def speed(found: dict) -> Table:
             "conventional loop (ms)": _ms(row["conventional_ms"]),
             "times faster": f"{row['ratio']:.1f}",
             "share of bare products": f"{100 * row['share']:.0f} %",
-            "GFLOP/s per core": f"{row['gflops']:,.0f}",
+            "GFLOP/s per process": f"{row['gflops']:,.0f}",
             "memory per process": size(row["memory"]),
         }
         for row in found["speed"]
@@ -77,9 +77,9 @@ def speed(found: dict) -> Table:
     processes = found["speed"][0]["processes"]
     square = " and ".join(f"{rate:,} in {precision}" for precision, rate in found["machine"]["gflops"].items())
     caption = (
-        f"Milliseconds per iteration of one training, the evaluation of validation and test images included; ours with "
-        f"{processes} trainings at once, one per core, counted as one; medians of stretches turn about in one run. "
-        f"{_machine(found)}; products of square matrices reach {square} GFLOP/s."
+        "Milliseconds per iteration of one training, the evaluation of validation and test images included; of ours "
+        f"{_counted(processes)}; medians of stretches, turn about in one run. {_machine(found)}; products of square "
+        f"matrices reach {square} GFLOP/s there."
     )
     return Table(pd.DataFrame(lines), caption)
 
@@ -118,7 +118,7 @@ def growth(found: dict) -> Table:
         f"{row['processes']} processes: {row['speed_up']:.2f} times the trainings of one" for row in found["cores"]
     ]
     name = NAMES[found["replicates"][0]["network"]]
-    caption = f"{name}, evaluation included. " + "; ".join(cores[1:]) + f". {_machine(found)}."
+    caption = " ".join([f"{name}, evaluation included.", *(f"{more}." for more in cores[1:]), f"{_machine(found)}."])
     return Table(pd.DataFrame(lines), caption)
 
 
@@ -142,7 +142,8 @@ def tickets(found: dict, every: int = 3) -> Table:
     key = found["tickets"][0]["key"]
     caption = (
         f"The winning tickets (mask and initial weights) of trial 0 of experiment {key}: bytes of their float32 files, "
-        "and the pace of training them on dense kernels, evaluation included, with units that lead nowhere left out. "
+        "and the pace of training them on dense kernels and random pixels, evaluation included, with units that lead "
+        "nowhere left out (medians of three turns; what is within a tenth of 1 is noise). "
         f"{_machine(found)}."
     )
     return Table(pd.DataFrame(lines), caption)
@@ -204,9 +205,17 @@ def _at(row: pd.Series) -> str:
     return f"{row['remaining']:.0f} % left" if np.isfinite(row["remaining"]) else "nowhere"
 
 
+def _counted(processes: int) -> str:
+    return (
+        f"{processes} at once, one per core, so that each takes {processes} times as long" if processes > 1 else "one"
+    )
+
+
 def _machine(found: dict) -> str:
     about = found["machine"]
-    return f"{about['device']}, {about['cores']} cores, torch {about['versions']['torch']}, {about['made']}"
+    return (
+        f"{about['device']}, machine with {about['cores']} cores, torch {about['versions']['torch']}, {about['made']}"
+    )
 
 
 def _ms(value: float) -> str:

@@ -37,10 +37,11 @@ def device_name(device: str) -> str:
     """What a device is called, with the threads that are used of a CPU."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {torch.get_num_threads()} thread" + ("s" if torch.get_num_threads() > 1 else "")
+    return f"{processor()}, {torch.get_num_threads()} thread" + ("s" if torch.get_num_threads() > 1 else "")
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What the CPU is called."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
