@@ -49,6 +49,7 @@ def departures(training: pd.Series) -> list[str]:
     recipe, paper = specs.from_json(training["spec"]), PAPER.get(training["network"])
     if paper is None:
         return []
+    recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in recipe.items()}
     names = [f.name for f in fields(paper) if f.name not in SIZES and not f.metadata.get("extent")]
     return [f"{name} {getattr(recipe, name)}" for name in names if getattr(recipe, name) != getattr(paper, name)]
 

@@ -1,9 +1,11 @@
 """One function per figure of the paper: a table of measurements in, a picture with its caption and alt text out.
 
 Lines are means and bars run from the minimum to the maximum over trials, as in the paper, whose own curves lie dashed
-behind ours where both are about the whole of MNIST. No caption is typed by hand where a row holds the number.
+behind ours where both are about the same data and a network of the same width. A figure is about one network. No
+caption is typed by hand where a row holds the number.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,15 +14,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from lthlib import curves
+from lthlib import claims, curves
+from lthlib.specs import DIGITS, INPUTS, NAMES, ONESHOT_LEVELS, PAPER
 from lthlib.style import ARMS, DENSE_LINE, GREY, INK, NARROW, PALE, PAPER_LINE, WIDE, Shown, level, shade, shown
 
 ONESHOT = ("oneshot", "oneshot_reinit")  # their `round` counts steps of 2.5 % pruned
 ITERATIVE = ("ticket", "reinit")
 FOUR_ARMS = (*ITERATIVE, *ONESHOT)
-PAPER_ITERATIONS, PAPER_TRIALS, PAPER_ROUNDS, PAPER_ONESHOT = 50_000, 5, 28, 39  # of its Lenet runs
 EARLY_STOP = "Early stop (the iteration of smallest validation loss)"
 
 
@@ -31,7 +33,7 @@ def figure1_lenet(trainings: pd.DataFrame) -> Shown:
         ("es", "Early-stop iteration", {"ticket": ("fig4a", "es"), "random": ("fig1", "es")}),
         ("acc_es", "Test accuracy at early stop (%)", {"ticket": ("fig4a", "acc_es"), "random": ("fig1", "acc")}),
     ]
-    return _against_remaining(trainings, ("ticket", "random"), quantities, what)
+    return _against_remaining(trainings, "lenet", ("ticket", "random"), quantities, what)
 
 
 def figure4a(trainings: pd.DataFrame) -> Shown:
@@ -42,13 +44,13 @@ def figure4a(trainings: pd.DataFrame) -> Shown:
         ("acc_es", "Test accuracy there (%)", dict.fromkeys(ITERATIVE, ("fig4a", "acc_es"))),
         ("train_es", "Train accuracy there (%)", dict.fromkeys(ITERATIVE, ("fig4a", "train_es"))),
     ]
-    return _against_remaining(trainings, FOUR_ARMS, quantities, what)
+    return _against_remaining(trainings, "lenet", FOUR_ARMS, quantities, what)
 
 
 def figure4b(trainings: pd.DataFrame) -> Shown:
     """Figure 4b: test accuracy at the end of training, which for the paper is iteration 50,000."""
     quantities = [("acc_end", "Test accuracy at the end (%)", dict.fromkeys(ITERATIVE, ("fig4b", "acc_50k")))]
-    return _against_remaining(trainings, FOUR_ARMS, quantities, "Test accuracy at the end of training")
+    return _against_remaining(trainings, "lenet", FOUR_ARMS, quantities, "Test accuracy at the end of training")
 
 
 def figure4c(trainings: pd.DataFrame) -> Shown:
@@ -58,7 +60,32 @@ def figure4c(trainings: pd.DataFrame) -> Shown:
         ("es", "Early-stop iteration", dict.fromkeys(ONESHOT, ("fig4c", "es"))),
         ("acc_es", "Test accuracy at early stop (%)", dict.fromkeys(ONESHOT, ("fig4c", "acc_es"))),
     ]
-    return _against_remaining(trainings, ONESHOT, quantities, what, log=False)
+    return _against_remaining(trainings, "lenet", ONESHOT, quantities, what, log=False)
+
+
+def figure5(trainings: pd.DataFrame, network: str) -> Shown:
+    """Figure 5, one network of it: early stop, test and train accuracy there, test accuracy at the end of training."""
+    titles = {
+        "es": "Early-stop iteration",
+        "acc_es": "Test accuracy there (%)",
+        "train_es": "Train accuracy there (%)",
+        "acc_end": "Test accuracy at the end (%)",
+    }
+    quantities = [(name, title, dict.fromkeys(ITERATIVE, ("fig5", name))) for name, title in titles.items()]
+    what = f"{EARLY_STOP}, test and train accuracy there, and test accuracy at the end of training,"
+    return _against_remaining(trainings, network, ITERATIVE, quantities, what)
+
+
+def random_sparsity(trainings: pd.DataFrame, network: str) -> Shown:
+    """Figures 1 and 14, a convolutional network of them: tickets and reinit against networks sparse at random."""
+    places = [
+        ("es", "Early-stop iteration", ("fig1", "es")),
+        ("acc_es", "Test accuracy there (%)", ("fig1", "acc")),
+        ("acc_end", "Test accuracy, end (%)", ("fig14", "acc_final")),
+    ]
+    quantities = [(n, t, {**dict.fromkeys(ITERATIVE, ("fig5", n)), "random": place}) for n, t, place in places]
+    what = f"{EARLY_STOP}, test accuracy there, and test accuracy at the end of training,"
+    return _against_remaining(trainings, network, (*ITERATIVE, "random"), quantities, what)
 
 
 # The lines of Figure 3, as (arm, round): 3 rounds leave 51.3 % of the weights, then 21.1, 7.0, 3.6 and 1.9 %.
@@ -75,27 +102,43 @@ def figure3(rows: pd.DataFrame) -> Shown:
     return _over_time(rows, FIGURE3, end=17_500, note=note)  # the end of the paper's axis
 
 
-def over_time(rows: pd.DataFrame, lines: Sequence[tuple[str, int]], title: str | None = None) -> Shown:
+def over_time(
+    rows: pd.DataFrame, lines: Sequence[tuple[str, int]], title: str | None = None, network: str = "lenet"
+) -> Shown:
     """Test accuracy as training proceeds, one line for each (arm, round); ("ticket", 0) is the dense network."""
-    return _over_time(rows, {title or "": lines})
+    return _over_time(rows, {title or "": lines}, network=network)
 
 
 # --------------------------------------------------------------------------------- quantities against weights remaining
 
-PAPER_TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)  # every third round, Figure 4a
+PAPER_TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)  # every third round of Lenet, Figure 4a
+CONV_TICKS = (100, 51.4, 26.5, 13.7, 7.1, 3.7, 1.9, 1.0)  # Figure 5, for all its networks
 LINEAR_TICKS = (100, 87.5, 75.0, 62.6, 50.1, 37.6, 25.1, 12.7)  # Figure 4c
-WINDOW = 6.0  # percentage points of accuracy below the best that a panel shows; the paper's panels show seven
+WINDOW = {"lenet": 6.0}  # percentage points of accuracy below the best that a panel shows; other networks: 15
 
 
 @dataclass
 class Panel:
-    """One plot: by arm, our curve of a quantity and the paper's; and the dense network's mean, or not a number."""
+    """One plot: by arm, our curve of a quantity and the paper's; and the dense network's mean, or not a number.
 
+    Lenet's early stops are on a linear axis, as in the paper; the convolutional networks' on a logarithmic one, where
+    a ticket that is several times faster does not vanish below a reinitialised network that is as much slower.
+    """
+
+    network: str
     quantity: str
     title: str
     ours: dict[str, pd.DataFrame]
     paper: dict[str, pd.DataFrame]
     dense: float
+
+    @property
+    def log(self) -> bool:
+        return self.quantity == "es" and self.network != "lenet" and bool((self._early_stops() > 0).any())
+
+    def _early_stops(self) -> pd.Series:
+        drawn = [c[name] for c in self.ours.values() for name in ("mean", "low", "high")]
+        return pd.concat([*drawn, *(c["mean"] for c in self.paper.values()), pd.Series([self.dense])])
 
     def text(self, value: float) -> str:
         return f"{value:,.0f}" if self.quantity == "es" else f"{value:.2f} %"
@@ -107,17 +150,20 @@ class Panel:
         if not drawn and np.isnan(self.dense):
             return None
         highest = [self.dense, *(c["high"].max() for c in drawn)]
+        if self.log:
+            stops = self._early_stops()
+            return 0.85 * stops[stops > 0].min(), 1.25 * stops.max()
         if self.quantity == "es":
-            return 0.0, 1.09 * np.nanmax([*highest, *(c["mean"].iloc[0] for c in paper)])
+            return 0.0, 1.09 * np.nanmax([1.0, *highest, *(c["mean"].iloc[0] for c in paper)])
         best = np.nanmax([self.dense, *(c["mean"].max() for c in drawn)])
-        bottom = max(np.nanmin([self.dense, *(c["low"].min() for c in drawn)]), best - WINDOW)
+        bottom = max(np.nanmin([self.dense, *(c["low"].min() for c in drawn)]), best - WINDOW.get(self.network, 15.0))
         top = np.nanmax([*highest, *(c["mean"].max() for c in paper)])
         room = 0.06 * max(top - bottom, 1.0)
         return bottom - room, min(top + room, 100.2)
 
     def cut_off(self) -> bool:
         """Whether a measured value lies below the panel."""
-        return any((c["low"] < self.limits()[0]).any() for c in self.ours.values())
+        return not self.log and any((c["low"] < self.limits()[0]).any() for c in self.ours.values())
 
     def draw(self, ax: Axes) -> None:
         for arm, curve in self.paper.items():
@@ -131,8 +177,13 @@ class Panel:
             _draw_curve(ax, curve, "remaining", _apart(ax, curve["remaining"]), arm, **look)
         if not self.ours:
             _say_not_run(ax)
+        if self.log:
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_minor_locator(NullLocator())
+        else:
+            ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         ax.set_ylim(self.limits())
-        ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         if self.quantity == "es":
             ax.yaxis.set_major_formatter("{x:,.0f}")
 
@@ -142,7 +193,8 @@ class Panel:
         if np.isfinite(self.dense):
             seen.append(f"dense network {self.text(self.dense)}")
         for arm, curve in self.ours.items():
-            seen.append(f"{ARMS[arm].name} {self._turn(curve)}, then {self._point(curve.iloc[-1])}")
+            turn, last = self._turn(curve), self._point(curve.iloc[-1])
+            seen.append(f"{ARMS[arm].name} {turn}" + (f", then {last}" if last not in turn else ""))
         seen += [f"the paper's {ARMS[arm].name} {self._turn(curve)}" for arm, curve in list(self.paper.items())[:1]]
         return f"{self.title}: {'; '.join(seen)}."
 
@@ -156,16 +208,18 @@ class Panel:
 
 
 def _panel(trainings: pd.DataFrame, run: Iterable[str], quantity: str, title: str, paper: Mapping) -> Panel:
+    network = trainings["network"].iloc[0]
     measured = trainings.dropna(subset=quantity)
     spread = curves.spread(measured, quantity).sort_values("remaining", ascending=False)
     ours = {arm: spread[spread["arm"] == arm] for arm in run if (spread["arm"] == arm).any()}
-    theirs = {arm: _paper_curve(arm, *place) for arm, place in paper.items()}
-    return Panel(quantity, title, ours, theirs, measured.loc[_is_dense(measured), quantity].mean())
+    theirs = {arm: c for arm, place in paper.items() if len(c := _paper_curve(network, arm, *place))}
+    dense = measured.loc[_is_dense(measured), quantity].mean()
+    return Panel(network, quantity, title, ours, theirs, dense)
 
 
-def _paper_curve(arm: str, figure: str, quantity: str) -> pd.DataFrame:
-    name = "oneshot_ticket" if arm == "oneshot" else arm
-    curve = curves.paper(figure, "lenet", name, quantity).rename(columns={"percent_remaining": "remaining"})
+def _paper_curve(network: str, arm: str, figure: str, quantity: str) -> pd.DataFrame:
+    name = {("oneshot", figure): "oneshot_ticket", ("random", "fig14"): "random_sparsity"}.get((arm, figure), arm)
+    curve = curves.paper(figure, network, name, quantity).rename(columns={"percent_remaining": "remaining"})
     return curve.assign(mean=curve["value"], low=curve["value"], high=curve["value"])
 
 
@@ -174,28 +228,32 @@ def _is_dense(trainings: pd.DataFrame) -> pd.Series:
     return (trainings["arm"] == "ticket") & (trainings["round"] == 0)
 
 
-def _against_remaining(trainings: pd.DataFrame, arms: Sequence[str], quantities: list, what: str, log=True) -> Shown:
-    """The one picture behind Figures 1 and 4: quantities of trainings against P_m, ours over the paper's.
+def _against_remaining(
+    trainings: pd.DataFrame, network: str, arms: Sequence[str], quantities: list, what: str, log=True
+) -> Shown:
+    """The one picture behind Figures 1, 4, 5 and 14: quantities of trainings against P_m, ours over the paper's.
 
     A quantity comes with its title and, by arm, the figure and the name under which the paper's table has its curve.
     """
-    trainings = _one_experiment(trainings)
+    trainings = _one_experiment(trainings, network)
     run = [arm for arm in arms if (trainings["arm"] == arm).any()]
     dense = trainings[_is_dense(trainings)]
     measured = trainings[trainings["arm"].isin(run)] if run else dense
-    whole = (trainings["data"] == "mnist").all()  # the paper's curves say nothing about any other data
-    paper = [arm for arm in run or arms if whole and arm in quantities[0][2]]
-    panels = [_panel(trainings, run, q, title, {arm: at[arm] for arm in paper}) for q, title, at in quantities]
+    comparable = not _incomparable(trainings)
+    asked = [arm for arm in run or arms if comparable and any(arm in at for _, _, at in quantities)]
+    panels = [_panel(trainings, run, q, t, {arm: at[arm] for arm in asked if arm in at}) for q, t, at in quantities]
+    paper = [arm for arm in asked if any(arm in panel.paper for panel in panels)]
     waiting = bool(run) and panels[0].quantity == "es" and (measured["es"] >= 0.98 * measured["iterations"]).any()
 
     def draw(narrow: bool) -> Figure:
         fig, axes = _plots([panel.title for panel in panels], "weights remaining (%)", narrow)
+        inches = fig.get_figwidth() / axes[0].get_gridspec().ncols - 0.55
         for ax, panel in zip(axes, panels, strict=True):
-            _x_axis(ax, log, measured["remaining"].min(), fig.get_figwidth() / (1 if narrow else len(panels)) - 0.55)
+            _x_axis(ax, log, measured["remaining"].min(), inches, PAPER_TICKS if network == "lenet" else CONV_TICKS)
             panel.draw(ax)
         if waiting:
             _draw_end(axes[0], measured["iterations"].max())
-        _legend(fig, run, len(dense) > 0, len(paper) > 0)
+        _legend(fig, run, len(dense) > 0, len(paper) > 0, "" if network == "lenet" else NAMES[network])
         return fig
 
     cut = [f"{p.limits()[0]:.1f} %" for p in panels if p.cut_off()]
@@ -205,21 +263,22 @@ def _against_remaining(trainings: pd.DataFrame, arms: Sequence[str], quantities:
         _bars(measured, "point") if run else "",
         "Dotted: the mean of the dense network." if len(dense) else "",
         _not_run(*(ARMS[arm].name for arm in arms if arm not in run)),
+        "Early stops are on a logarithmic axis." if panels[0].log else "",
         f"Accuracies below {_listed(dict.fromkeys(cut))} are cut off." if cut else "",
         "An early stop at the end of training: the loss was still falling there." if waiting else "",
-        _about_paper(paper) if whole else "The paper's own curves are left out: they are about the whole of MNIST.",
+        _about_paper(trainings, paper, panels, quantities) if comparable else _incomparable(trainings),
     )
     alt = _words("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
     return shown(draw, caption, alt)
 
 
-def _x_axis(ax: Axes, log: bool, smallest: float, inches: float) -> None:
+def _x_axis(ax: Axes, log: bool, smallest: float, inches: float, paper: Sequence[float]) -> None:
     """P_m from 100 on the left to small on the right, with the paper's ticks; labels thin out rather than touch."""
     left, right, ticks = 103, 0, LINEAR_TICKS
     if log:
         ax.set_xscale("log")
         left, right = 114, min(19, smallest) / 1.14  # a run of few rounds still shows where the paper's curve turns
-        ticks = [t for t in PAPER_TICKS if t > right]
+        ticks = [t for t in paper if t > right]
     every = 1 if len(ticks) <= 3.3 * inches else 2
     labels = ["100" if t == 100 else f"{t:.1f}" for t in ticks]
     ax.set_xticks(ticks, [label if i % every == 0 else "" for i, label in enumerate(labels)])
@@ -243,22 +302,27 @@ def _draw_end(ax: Axes, iterations: int) -> None:
     ax.annotate("training ends", (100, iterations), **above, size=8, color=GREY)
 
 
-def _legend(fig: Figure, arms: list[str], dense: bool, paper: bool) -> None:
+def _legend(fig: Figure, arms: list[str], dense: bool, paper: bool, title: str) -> None:
     handles = [Line2D([], [], color=ARMS[a].colour, marker=ARMS[a].marker, label=ARMS[a].name) for a in arms]
     handles += [Line2D([], [], **DENSE_LINE, label="dense network")] if dense else []
     handles += [Line2D([], [], **PAPER_LINE, label="the paper's")] if paper else []
     if handles:
         lines = -(-len(handles) // int(fig.get_figwidth() / 1.5))  # an entry takes about an inch and a half
-        fig.legend(handles=handles, loc="outside upper left", ncols=-(-len(handles) // lines))
-        fig.set_figheight(fig.get_figheight() + 0.17 * lines)
+        named = {"title": title, "title_fontproperties": {"size": 11, "weight": "bold"}, "alignment": "left"}
+        fig.legend(
+            handles=handles, loc="outside upper left", ncols=-(-len(handles) // lines), **(named if title else {})
+        )
+        fig.set_figheight(fig.get_figheight() + 0.17 * lines + (0.22 if title else 0))
 
 
 # --------------------------------------------------------------------------------------------------- accuracy over time
 
 
-def _over_time(rows: pd.DataFrame, panels: Mapping[str, Sequence], end: float = np.inf, note: str = "") -> Shown:
+def _over_time(
+    rows: pd.DataFrame, panels: Mapping[str, Sequence], end: float = np.inf, note: str = "", network: str = "lenet"
+) -> Shown:
     """Lines of test accuracy, given as (arm, round) by the title of their panel; those not in the rows are left out."""
-    rows = _one_experiment(rows)
+    rows = _one_experiment(rows, network)
     asked = list(dict.fromkeys(line for lines in panels.values() for line in lines))
     end = min(end, rows["iteration"].max())
     rows = rows[pd.MultiIndex.from_frame(rows[["arm", "round"]]).isin(asked)]
@@ -332,26 +396,28 @@ def _upper_part(run: list[pd.DataFrame]) -> tuple[float, float]:
 # ----------------------------------------------------------------------------------------------- what all figures share
 
 
-def _one_experiment(table: pd.DataFrame) -> pd.DataFrame:
-    """The Lenet lines of a table, or one clear line on why there is nothing to draw."""
-    lenet = table[table["network"] == "lenet"] if len(table) else table
-    if lenet.empty:
-        raise ValueError("nothing to draw: the table holds no training of lenet; run `lth run lenet` first")
-    keys = sorted(lenet["key"].unique())
+def _one_experiment(table: pd.DataFrame, network: str) -> pd.DataFrame:
+    """The lines of a table that are a network's, or one clear line on why there is nothing to draw."""
+    found = table[table["network"] == network] if len(table) else table
+    if found.empty:
+        raise ValueError(f"nothing to draw: the table holds no training of {network}; run `lth run {network}` first")
+    keys = sorted(found["key"].unique())
     if len(keys) > 1:
         raise ValueError(f"rows of {len(keys)} experiments ({', '.join(keys)}) cannot share a figure: choose one key")
-    return lenet
+    return found
 
 
 def _plots(titles: list[str], xlabel: str, narrow: bool, sharey=False) -> tuple[Figure, np.ndarray]:
-    """Plots side by side, or in one column."""
+    """Plots side by side, four of them two by two; or in one column."""
     number = len(titles)
-    size = (NARROW, 2.5 * number + 0.1) if narrow else (WIDE if number > 1 else 6.0, 3.1)
+    columns = 1 if narrow else min(number, 3) if number != 4 else 2
+    rows = -(-number // columns)
+    size = (NARROW, 2.5 * number + 0.1) if narrow else (WIDE if number > 1 else 6.0, 2.6 * rows + 0.5)
     fig = Figure(figsize=size, layout="constrained")
-    axes = fig.subplots(*((number, 1) if narrow else (1, number)), squeeze=False, sharey=sharey).ravel()
+    axes = fig.subplots(rows, columns, squeeze=False, sharey=sharey).ravel()
     for ax, title in zip(axes, titles, strict=True):
         ax.set_title(title)
-    for ax in axes[-1:] if narrow else axes:
+    for ax in axes[-columns:]:
         ax.set_xlabel(xlabel)
     return fig, axes
 
@@ -401,31 +467,79 @@ def _scale(trainings: pd.DataFrame, levels=False) -> str:
         n[arm] = _range(points.groupby("round").size()) + (f" with {draws} draws per trial" if draws > 1 else "")
     each = [f"{count} ({ARMS[arm].short})" for arm, count in n.items()]
     pruned = f"down to {level(trainings['remaining'].min())} of the weights"
+    network, inputs = trainings["network"].iloc[0], _recipe(trainings)["inputs"]
+    seen = "" if (network, inputs) == ("lenet", "unit") else f" {INPUTS[inputs]};"
     return _words(
-        f"Measured here: Lenet-300-100 on {trainings['data_label'].iloc[0]};",
+        f"Measured here: {NAMES[network]} on {trainings['data_label'].iloc[0]};{seen}",
         f"{_range(trainings['iterations'])} iterations per training;",
         f"{pruned if trainings['round'].max() else 'the dense network alone'};",
         f"n = {', '.join(each) if len(set(n.values())) > 1 else n.popitem()[1]}.",
         _reduced(trainings, levels),
+        _otherwise(trainings),
     )
 
 
+INSTEAD = {  # by the paper's data and ours
+    ("mnist", "mnist5k"): "a small part of MNIST instead of all of it",
+    **{("cifar10", digits): "padded digits instead of CIFAR-10" for digits in DIGITS},
+    ("cifar10", "cifar10_jpeg"): "a copy in JPEG files instead of CIFAR-10 itself",
+    ("cifar10", "cifar10_folder"): "images from a folder, unchecked, instead of CIFAR-10 itself",
+}
+PRODUCTS = {"fp32": "single precision", "tf32": "TF32 products", "bf16": "bfloat16 products"}
+RECIPE = {"lr": "learning rate", "rate_conv": "convolutions' pruning rate", "rate_fc": "pruning rate"}
+
+
+def _recipe(trainings: pd.DataFrame) -> dict:
+    """The settings of an experiment; what its rows do not name is the paper's."""
+    first = trainings.iloc[0]
+    return {**vars(PAPER[first["network"]]), **json.loads(first["spec"])}
+
+
 def _reduced(trainings: pd.DataFrame, levels: bool) -> str:
-    less = []
-    if (trainings["data"] != "mnist").any():
-        less.append("a small part of MNIST instead of all of it")
+    paper, recipe, less = PAPER[trainings["network"].iloc[0]], _recipe(trainings), []
+    data = trainings["data"].iloc[0]
+    if data != paper.data:
+        less.append(INSTEAD[paper.data, data])
+    if recipe["width"] < paper.width:
+        less.append(f"{100 * recipe['width']:.3g} % of the filters and units")
+    if recipe["precision"] != paper.precision:
+        less.append(f"{PRODUCTS[recipe['precision']]} instead of {PRODUCTS[paper.precision]}")
     iterations = trainings["iterations"].min()
-    if iterations < PAPER_ITERATIONS:
-        less.append(f"{iterations:,} iterations instead of {PAPER_ITERATIONS:,}")
+    if iterations < paper.iterations:
+        less.append(f"{iterations:,} iterations instead of {paper.iterations:,}")
     trials = trainings.groupby(["arm", "round"], observed=True)["trial"].nunique().min()
-    if trials < PAPER_TRIALS:
-        less.append(f"{_counted(trials, 'trial')} instead of {PAPER_TRIALS}")
+    if trials < paper.trials:
+        less.append(f"{_counted(trials, 'trial')} instead of {paper.trials}")
     iterative = trainings[~trainings["arm"].isin(ONESHOT)]
-    pruned, paper = (iterative, PAPER_ROUNDS) if len(iterative) else (trainings, PAPER_ONESHOT)
+    pruned, most = (iterative, paper.rounds) if len(iterative) else (trainings, len(ONESHOT_LEVELS))
     run = pruned.loc[pruned["round"] > 0, "round"].nunique()
-    if levels and 0 < run < paper:
-        less.append(f"{_counted(run, 'level')} of pruning instead of {paper}")
+    if levels and 0 < run < most:
+        less.append(f"{_counted(run, 'level')} of pruning instead of {most}")
     return f"Reduced scale: {_listed(less)}." if less else ""
+
+
+def _otherwise(trainings: pd.DataFrame) -> str:
+    """In what the recipe is not the paper's, beyond its scale and what the paper leaves unsaid."""
+    paper, recipe = PAPER[trainings["network"].iloc[0]], _recipe(trainings)
+    names = [d.split()[0] for d in claims.departures(trainings.iloc[0])]
+    other = [
+        f"{RECIPE.get(name, name)} {recipe[name]} instead of {getattr(paper, name)}"
+        for name in names
+        if name not in ("width", "precision", "inputs")
+    ]
+    return f"Unlike the paper: {_listed(other)}." if other else ""
+
+
+def _incomparable(trainings: pd.DataFrame) -> str:
+    """Why the paper's own curves say nothing about these trainings, or nothing if they do."""
+    paper, data = PAPER[trainings["network"].iloc[0]], trainings["data"].iloc[0]
+    if data not in (paper.data, "cifar10_jpeg"):
+        about = "the whole of MNIST" if paper.data == "mnist" else "CIFAR-10"
+    elif _recipe(trainings)["width"] < paper.width:
+        about = "the network at its full width"
+    else:
+        return ""
+    return f"The paper's own curves are left out: they are about {about}."
 
 
 def _bars(trainings: pd.DataFrame, per: str) -> str:
@@ -439,12 +553,19 @@ def _not_run(*names: str) -> str:
     return f"Not run: {_listed(names)}." if names else ""
 
 
-def _about_paper(arms: list[str]) -> str:
+def _about_paper(trainings: pd.DataFrame, arms: list[str], panels: list[Panel], quantities: list) -> str:
     if not arms:
         return ""
-    return (
+    network, data = trainings["network"].iloc[0], trainings["data"].iloc[0]
+    on = {"mnist": "full MNIST", "cifar10": "CIFAR-10"}.get(data, "CIFAR-10 itself")
+    random = {at["random"][0] for p, (*_, at) in zip(panels, quantities, strict=True) if "random" in p.paper}
+    ten = ", 10 of random sparsity" if "fig1" in random else ""  # in Figure 14 they are as many as of the others
+    return _words(
         "Dashed grey: the paper's own curves for "
         f"{_listed(ARMS[a].name for a in arms)} (hollow markers of the same shape), read from its vector figures: "
-        f"{PAPER_ITERATIONS:,} iterations of full MNIST, {PAPER_TRIALS} trials"
-        f"{', 10 of random sparsity' if 'random' in arms else ''}."
+        f"{PAPER[network].iterations:,} iterations of {on}, {PAPER[network].trials} trials{ten}"
+        f"{' (5 at the end of training)' if ten and 'fig14' in random else ''}.",
+        f"For its Figure 1 it pruned {NAMES[network]} at other rates: random sparsity is in the last panel only."
+        if random == {"fig14"}
+        else "",
     )

@@ -7,7 +7,7 @@ from html import escape
 import pandas as pd
 
 from lthlib.curves import TRAINING, paper, spread, summarise
-from lthlib.specs import ARMS
+from lthlib.specs import ARMS, NAMES, PAPER
 
 
 @dataclass(frozen=True)
@@ -86,34 +86,40 @@ def rounds(rows: pd.DataFrame) -> Table:
     return Table(table.assign(order=order).sort_values(["order", "round"]).drop(columns="order"), caption)
 
 
-# The smallest and largest of the paper's five dense Lenets, from the error bars of Figure 4a.
-PAPER_DENSE = {"es": (2_101, 5_701), "acc_es": (97.77, 98.06)}
+# The smallest and largest of the paper's five dense networks, from the error bars of Figures 4a and 5.
+PAPER_DENSE = {
+    "lenet": {"es": (2_101, 5_701), "acc_es": (97.77, 98.06)},
+    "conv2": {"es": (1_901, 2_901), "acc_es": (64.11, 67.03)},
+    "conv4": {"es": (2_201, 3_001), "acc_es": (72.86, 74.52)},
+    "conv6": {"es": (3_001, 3_701), "acc_es": (76.34, 77.68)},
+}
 
 
 def dense(rows: pd.DataFrame) -> Table:
     """The dense network beside the paper's: if these two differ, nothing that follows can be compared."""
     trainings = summarise(rows)
     trainings = trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 0)]
+    network, data = trainings["network"].iloc[0], trainings["data"].iloc[0]
+    figure = "fig4a" if network == "lenet" else "fig5"
     lines = []
     for name, label, shape in (
         ("es", "early stop (iteration)", "{:,.0f}"),
         ("acc_es", "test accuracy there (%)", "{:.2f}"),
     ):
-        low, high = PAPER_DENSE[name]
-        theirs, ours = paper("fig4a", "lenet", "ticket", name)["value"].iloc[0], trainings[name]
+        low, high = PAPER_DENSE[network][name]
+        theirs, ours = paper(figure, network, "ticket", name)["value"].iloc[0], trainings[name]
         lines.append(
             {
-                "dense network": label,
+                "dense network" if network == "lenet" else f"dense {NAMES[network]}": label,
                 "paper: mean": shape.format(theirs),
                 "trials": f"{shape.format(low)} to {shape.format(high)}",
                 "ours: mean": shape.format(ours.mean()),
                 "our trials": f"{shape.format(ours.min())} to {shape.format(ours.max())}",
             }
         )
-    data = trainings["data"].iloc[0]
-    other = (
-        "" if data == "mnist" else " The paper's are on the whole of MNIST: these are other numbers, not worse ones."
-    )
+    about = {"mnist": "the whole of MNIST", "cifar10": "CIFAR-10"}[PAPER[network].data]
+    same = data == PAPER[network].data
+    other = "" if same else f" The paper's are on {about}: these are other numbers, not worse ones."
     caption = f"Ours: {trainings['data_label'].iloc[0]}, n = {len(trainings)}; the paper's: n = 5.{other}"
     return Table(pd.DataFrame(lines), caption)
 

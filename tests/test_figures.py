@@ -1,5 +1,6 @@
 """The figures draw what the rows say, over what the paper's file says, and their words tell the truth about both."""
 
+import json
 import re
 from io import BytesIO
 from itertools import combinations, pairwise
@@ -12,7 +13,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from rows import make_rows
 
-from lthlib import curves, figures
+from lthlib import curves, figures, specs
 from lthlib.style import ARMS, png, style
 
 FIGURES = ("figure1_lenet", "figure4a", "figure4b", "figure4c")
@@ -224,10 +225,11 @@ def test_the_style_is_a_context_and_figures_are_unknown_to_pyplot(small):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "figure3"])
-def test_no_text_is_clipped_or_overlaps_a_neighbour(full, trainings, name):
+@pytest.mark.parametrize("name", [*FIGURES, "figure3", "figure5", "random_sparsity"])
+def test_no_text_is_clipped_or_overlaps_a_neighbour(full, trainings, conv, name):
     """Titles, tick labels and legends of both layouts lie inside the picture, and tick labels do not touch."""
-    shown = getattr(figures, name)(full if name == "figure3" else trainings)
+    draw = getattr(figures, name)
+    shown = draw(conv, "conv2") if name in CONV_FIGURES else draw(full if name == "figure3" else trainings)
     for layout, fig in both(shown):
         with style():
             fig.draw_without_rendering()  # lays it out
@@ -481,3 +483,181 @@ def test_over_time_names_what_was_not_run(small):
     assert "Not run: random of round 4." in shown.caption
     assert [line.get_gid() for line in shown.fig.axes[0].get_lines()] == ["ticket:0"]
     assert "not run" in figures.over_time(small, [("random", 4)]).alt
+
+
+# ---------------------------------------------------------------------------------------------- convolutional networks
+
+CONV = ("conv2", "conv4", "conv6")
+CONV_FIGURES = ("figure5", "random_sparsity")
+
+
+def setting(rows, **changes):
+    """Rows whose experiment has these settings."""
+    return rows.assign(spec=json.dumps({**json.loads(rows["spec"].iloc[0]), **changes}))
+
+
+@pytest.fixture(scope="module")
+def conv_rows():
+    """All arms of the three networks at the paper's own scale, in one table."""
+    arms = ("ticket", "reinit", "random")
+    return pd.concat(
+        [
+            make_rows(
+                network=name,
+                arms=arms,
+                rounds=specs.PAPER[name].rounds,
+                iterations=specs.PAPER[name].iterations,
+                every=500,
+                key=f"00000000{name[-4:]}",
+            )
+            for name in CONV
+        ],
+        ignore_index=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def conv(conv_rows):
+    return curves.summarise(conv_rows)
+
+
+@pytest.fixture(scope="module")
+def conv_quick():
+    """What a quick run leaves: a narrow Conv-4 on padded digits."""
+    rows = make_rows(network="conv4", trials=2, rounds=6, iterations=400, every=20, data="mnist5k")
+    return curves.summarise(setting(rows, width=0.125, inputs="raw"))
+
+
+@pytest.mark.parametrize("name", CONV_FIGURES)
+@pytest.mark.parametrize("network", CONV)
+def test_a_convolutional_figure_draws_its_own_networks_means(conv, name, network):
+    shown = getattr(figures, name)(conv, network)
+    ours = conv[conv["network"] == network]
+    quantities = ["es", "acc_es", "train_es", "acc_end"] if name == "figure5" else ["es", "acc_es", "acc_end"]
+    arms = ["ticket", "reinit"] if name == "figure5" else ["ticket", "reinit", "random"]
+    for _, fig in both(shown):
+        assert len(fig.axes) == len(quantities)
+        assert fig.legends[0].get_title().get_text() == specs.NAMES[network]
+        for ax, quantity in zip(fig.axes, quantities, strict=True):
+            np.testing.assert_array_equal(ax.get_xticks(), [t for t in figures.CONV_TICKS if t > ax.get_xlim()[1]])
+            for arm in arms:
+                spread = curves.spread(ours[ours["arm"] == arm], quantity).sort_values("remaining", ascending=False)
+                np.testing.assert_array_equal(drawn(ax, arm)[0].get_ydata(), spread["mean"])
+                assert drawn(ax, f"bars:{arm}")
+    assert f"Measured here: {specs.NAMES[network]} on CIFAR10" in shown.caption
+    assert "pixels as stored, 0 to 255;" in shown.caption
+    assert "Reduced scale" not in shown.caption
+    assert "Unlike the paper" not in shown.caption
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "panel", "arm", "source"),
+    [
+        ("figure5", "conv2", 0, "ticket", ("fig5", "ticket", "es")),
+        ("figure5", "conv4", 1, "reinit", ("fig5", "reinit", "acc_es")),
+        ("figure5", "conv6", 2, "ticket", ("fig5", "ticket", "train_es")),
+        ("figure5", "conv6", 3, "reinit", ("fig5", "reinit", "acc_end")),
+        ("random_sparsity", "conv2", 0, "random", ("fig1", "random", "es")),
+        ("random_sparsity", "conv4", 1, "random", ("fig1", "random", "acc")),
+        ("random_sparsity", "conv4", 1, "reinit", ("fig5", "reinit", "acc_es")),
+        ("random_sparsity", "conv6", 2, "random", ("fig14", "random_sparsity", "acc_final")),
+    ],
+)
+def test_the_papers_convolutional_curves_lie_behind(conv, name, network, panel, arm, source):
+    figure, paper_arm, quantity = source
+    expected = curves.paper(figure, network, paper_arm, quantity)
+    assert len(expected) > 15
+    shown = getattr(figures, name)(conv, network)
+    for _, fig in both(shown):
+        [line] = drawn(fig.axes[panel], f"paper:{arm}")
+        np.testing.assert_array_equal(line.get_xdata(), expected["percent_remaining"])
+        np.testing.assert_array_equal(line.get_ydata(), expected["value"])
+        assert line.is_dashed()
+    assert f"{specs.PAPER[network].iterations:,} iterations of CIFAR-10, 5 trials" in shown.caption
+
+
+def test_figure_1_of_conv6_is_another_experiment_and_not_drawn(conv):
+    shown = figures.random_sparsity(conv, "conv6")
+    assert not drawn(shown.fig.axes[0], "paper:random")
+    assert (
+        "For its Figure 1 it pruned Conv-6 at other rates: random sparsity is in the last panel only." in shown.caption
+    )
+    for other in ("conv2", "conv4"):
+        caption = figures.random_sparsity(conv, other).caption
+        assert "at other rates" not in caption
+        assert "10 of random sparsity (5 at the end of training)." in caption
+
+
+@pytest.mark.parametrize("name", CONV_FIGURES)
+def test_a_narrow_network_on_digits_says_so_and_has_no_curve_of_the_paper(conv_quick, name):
+    shown = getattr(figures, name)(conv_quick, "conv4")
+    gids = {str(a.get_gid()) for _, fig in both(shown) for ax in fig.axes for a in ax.get_children()}
+    assert not [gid for gid in gids if gid.startswith("paper:")]
+    assert (
+        "Reduced scale: padded digits instead of CIFAR-10, 12.5 % of the filters and units, 400 iterations instead of "
+        "25,000, 2 trials instead of 5 and 6 levels of pruning instead of 26."
+    ) in shown.caption
+    assert "The paper's own curves are left out: they are about CIFAR-10." in shown.caption
+    assert "Dashed" not in shown.caption
+    assert "paper" not in shown.alt
+    assert shown.html
+
+
+@pytest.mark.parametrize(
+    ("data", "changes", "words", "drawn_over"),
+    [
+        ("cifar10", {}, "Dashed grey", True),
+        ("cifar10_jpeg", {}, "Reduced scale: a copy in JPEG files instead of CIFAR-10 itself.", True),
+        ("cifar10_jpeg", {}, "20,000 iterations of CIFAR-10 itself, 5 trials", True),
+        ("cifar10_folder", {}, "images from a folder, unchecked, instead of CIFAR-10 itself", False),
+        ("mnist", {}, "Reduced scale: padded digits instead of CIFAR-10.", False),
+        ("cifar10", {"width": 0.5}, "Reduced scale: 50 % of the filters and units.", False),
+        ("cifar10", {"width": 0.5}, "left out: they are about the network at its full width.", False),
+        ("cifar10", {"precision": "bf16"}, "Reduced scale: bfloat16 products instead of single precision.", True),
+        ("cifar10", {"lr": 0.001}, "Unlike the paper: learning rate 0.001 instead of 0.0002.", True),
+        ("cifar10", {"inputs": "unit"}, "pixels in [0, 1];", True),
+    ],
+)
+def test_each_departure_of_a_convolutional_run_is_said(conv_rows, data, changes, words, drawn_over):
+    rows = setting(conv_rows[conv_rows["network"] == "conv2"], **changes).assign(data=data)
+    shown = figures.figure5(curves.summarise(rows), "conv2")
+    assert words in shown.caption
+    assert bool(drawn(shown.fig.axes[0], "paper:ticket")) is drawn_over
+    assert ("Dashed grey" in shown.caption) is drawn_over
+
+
+def test_convolutional_early_stops_are_on_a_logarithmic_axis_and_all_of_them_inside(conv):
+    shown = figures.figure5(conv, "conv2")
+    values = conv.loc[(conv["network"] == "conv2") & conv["arm"].isin(["ticket", "reinit"]), "es"]
+    for _, fig in both(shown):
+        bottom, top = fig.axes[0].get_ylim()
+        assert fig.axes[0].get_yscale() == "log"
+        assert bottom < values[values > 0].min() <= values.max() < top
+        assert [ax.get_yscale() for ax in fig.axes[1:]] == ["linear"] * 3
+    assert "Early stops are on a logarithmic axis." in shown.caption
+
+
+def test_a_network_that_never_learnt_still_draws(conv_quick):
+    never = conv_quick.assign(es=np.where(conv_quick["round"] > 2, 0, conv_quick["es"]))
+    assert figures.figure5(never, "conv4").html
+    assert figures.figure5(conv_quick.assign(es=0), "conv4").html
+
+
+@pytest.mark.parametrize("name", CONV_FIGURES)
+@pytest.mark.parametrize("network", CONV)
+def test_alt_texts_tell_each_panel_in_numbers(conv, name, network):
+    alt = getattr(figures, name)(conv, network).alt
+    ours = conv[(conv["network"] == network) & (conv["arm"] == "ticket")]
+    dense = ours.loc[ours["round"] == 0, "acc_es"].mean()
+    assert f"Test accuracy there (%): dense network {dense:.2f} %; winning tickets highest, " in alt
+    stops = curves.spread(ours, "es")
+    best = stops.loc[stops["mean"].idxmin()]
+    assert f"winning tickets lowest, {best['mean']:,.0f}, with {best['remaining']:.1f} % left" in alt
+    assert "random reinit lowest" in alt
+    assert "the paper's winning tickets lowest" in alt
+
+
+@pytest.mark.parametrize("name", CONV_FIGURES)
+def test_a_network_that_was_not_run_is_one_clear_line(conv, name):
+    with pytest.raises(ValueError, match="no training of conv4; run `lth run conv4` first"):
+        getattr(figures, name)(conv[conv["network"] == "conv2"], "conv4")
