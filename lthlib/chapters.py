@@ -1,6 +1,7 @@
 """What a chapter of the book asks for: its parameters checked, its experiment run or the committed one read."""
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lthlib import claims, performance, specs, study, tickets
-from lthlib.curves import summarise
+from lthlib.curves import COLUMNS, summarise
 from lthlib.errors import SpecError, StoreError
 from lthlib.specs import Rep, Spec
 from lthlib.store import Store, published
@@ -77,6 +78,57 @@ def experiment(
     if given:
         raise SpecError(f"the profile published draws committed results as they are: leave out {', '.join(given)}")
     return Experiment(network, None, published(), data_root, device)
+
+
+def experiments(
+    networks: str, known: Sequence[str], profile: str = "quick", arms: str | None = None, **parameters: Any
+) -> dict[str, Experiment]:
+    """An experiment for each network named in "conv2,conv4", all of them `known`, with arms named in "ticket,reinit".
+    No name is no experiment.
+
+    The other parameters are `experiment`'s. In the profile `published`, networks without committed rows are left out.
+    """
+    wanted = _names(networks) or []
+    for name in wanted:
+        if name not in known:
+            raise SpecError(f"this chapter is not about the network {name!r}; choose from {', '.join(known)}")
+    asked = {name: experiment(name, profile, arms=_names(arms), **parameters) for name in wanted}
+    there = set(published().rows()["network"]) if profile == "published" else wanted
+    return {name: one for name, one in asked.items() if name in there}
+
+
+def _names(text: str | None) -> list[str] | None:
+    if text is not None and not isinstance(text, str):
+        raise SpecError(f"networks and arms are names with commas between them, not {text!r}")
+    return text and list(dict.fromkeys(part.strip() for part in text.split(",")))
+
+
+def all_rows(experiments: dict[str, Experiment]) -> pd.DataFrame:
+    """The rows of several experiments in one table, which is empty if there is none."""
+    tables = [one.rows() for one in experiments.values()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence of a page that hangs on what was run."""
+
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+def left_out(networks: str, experiments: dict[str, Experiment]) -> Note | None:
+    """What a page says of the networks it was asked for and cannot draw, for want of committed results."""
+    if not experiments and not networks:
+        return Note("This page was made without any network, so nothing is drawn below.")
+    missing = [specs.NAMES[name] for name in _names(networks) if name not in experiments]
+    if not missing:
+        return None
+    who = " and ".join([", ".join(missing[:-1]), missing[-1]]) if missing[1:] else missing[0]
+    here = "so they are left out below" if experiments else "so nothing is drawn below"
+    return Note(f"No results of {who} are committed yet, {here}; at any other profile this page runs them.")
 
 
 def results(profile: str, store: str = "store") -> pd.DataFrame:

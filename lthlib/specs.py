@@ -220,7 +220,10 @@ PROFILES = {
         "lenet": {**_QUICK, "iterations": 1_500, "eval_every": 50, "rounds": 15, "oneshot_step": 5},
         # At the paper's learning rates a narrow network would still be learning when these iterations are over: there
         # would be no early stop to see. This is the one setting of a profile that is no size; captions name it.
-        "conv": {**_NARROW, "iterations": 200, "eval_every": 25, "lr": 2e-3, "rounds": 4, "branch_step": 2},
+        "conv": {
+            **{**_NARROW, "iterations": 150, "eval_every": 25, "train_eval": 250, "lr": 3e-3},
+            **{"rounds": 4, "branch_step": 2},
+        },
         "resnet20": {**_NARROW, "iterations": 200, "warmup": 133, "drops": (133, 167), "rounds": 4, "branch_step": 2},
         "vgg19": {**_NARROW, "iterations": 200, "warmup": 18, "drops": (100, 150), "rounds": 4, "branch_step": 2},
     },

@@ -94,6 +94,58 @@ def test_results_are_the_stores_or_the_committed_ones(home):
         chapters.results("fast")
 
 
+CONV = specs.CONVOLUTIONAL
+
+
+def test_several_networks_are_several_experiments_of_one_table(home):
+    tiny = {"profile": "quick", "trials": 1, "rounds": 1, "iterations": 4, "device": "cpu", "store": "kept"}
+    found = chapters.experiments("conv2, conv4", CONV, arms="ticket", **tiny)
+    assert list(found) == ["conv2", "conv4"]
+    rows = chapters.all_rows(found)
+    assert rows.groupby("network")["key"].nunique().to_dict() == {"conv2": 1, "conv4": 1}
+    assert set(rows["arm"]) == {"ticket"}
+    assert chapters.left_out("conv2, conv4", found) is None
+
+
+def test_published_leaves_out_networks_without_committed_results_and_says_so(home):
+    found = chapters.experiments("conv2,conv4,conv6", CONV, "published")
+    assert found == {}
+    assert "No results of Conv-2, Conv-4 and Conv-6 are committed yet, so nothing is drawn" in (
+        chapters.left_out("conv2,conv4,conv6", found)._repr_markdown_()
+    )
+    rows = chapters.all_rows(found)
+    assert rows.empty
+    assert summarise(rows).empty
+    rows = make_rows(network="conv2", rounds=2, every=1000).assign(data_sha256="0" * 64)
+    (home / "results").mkdir(exist_ok=True)
+    rows.to_parquet(home / "results" / "conv2-0123456789ab.parquet")
+    found = chapters.experiments("conv2,conv4", CONV, "published")
+    assert set(chapters.all_rows(found)["network"]) == {"conv2"}
+    note = chapters.left_out("conv2,conv4", found).text
+    assert note.startswith("No results of Conv-4 are committed yet, so they are left out below")
+
+
+def test_no_network_is_no_experiment_and_is_said():
+    assert chapters.experiments("", CONV) == {}
+    assert "without any network" in chapters.left_out("", {}).text
+
+
+@pytest.mark.parametrize(
+    ("words", "parameters"),
+    [
+        ("this chapter is not about the network 'lenet'; choose from conv2, conv4, conv6", {"networks": "lenet"}),
+        ("networks and arms are names with commas between them, not 3", {"networks": 3}),
+        ("networks and arms are names with commas between them", {"networks": "conv2", "arms": ["ticket"]}),
+        ("unknown arm 'tickets'", {"networks": "conv2", "arms": "tickets"}),
+        ("leave out arms", {"networks": "conv2", "arms": "ticket", "profile": "published"}),
+    ],
+)
+def test_bad_names_are_one_line(home, words, parameters):
+    with pytest.raises(SpecError, match=words) as error:
+        chapters.experiments(known=CONV, **parameters)
+    assert "\n" not in str(error.value)
+
+
 def test_tables_show_the_numbers_of_the_rows():
     rows = make_rows(trials=3, rounds=3, arms=("ticket", "reinit"))
     trainings = summarise(rows)
@@ -117,6 +169,21 @@ def test_the_dense_network_stands_beside_the_papers():
     ours = trainings.loc[trainings["round"] == 0, "es"]
     assert shown.loc["early stop (iteration)", "our trials"] == f"{ours.min():,.0f} to {ours.max():,.0f}"
     assert "not worse" in tables.dense(make_rows(trials=2, rounds=1, arms=("ticket",), data="mnist5k")).caption
+
+
+def test_the_dense_convolutional_networks_stand_beside_the_papers():
+    for network, stop, accuracy in (
+        ("conv2", "2,321", "65.66"),
+        ("conv4", "2,701", "73.70"),
+        ("conv6", "3,341", "77.13"),
+    ):
+        rows = make_rows(network=network, trials=2, rounds=1, arms=("ticket",), every=1000)
+        shown = tables.dense(rows)
+        assert "not worse" not in shown.caption
+        assert shown.frame["paper: mean"].tolist() == [stop, accuracy]
+        assert specs.NAMES[network] in shown.frame.columns[0]
+    copy = tables.dense(rows.assign(data="cifar10_jpeg")).caption
+    assert "The paper's are on CIFAR-10: these are other numbers, not worse ones." in copy
 
 
 def test_the_ledgers_table_has_a_row_for_each_claim_and_escapes():

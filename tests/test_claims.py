@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rows import make_rows
 
-from lthlib import claims
+from lthlib import claims, specs
 from lthlib.curves import TRAINING, summarise
 
 IDS = [f"L{i}" for i in range(1, 12)] + [f"C{i}" for i in range(1, 6)] + ["D1", "D2"]
@@ -375,3 +375,9 @@ def test_the_ledger_as_text_names_every_claim_with_its_numbers(paper_ledger):
     for name in IDS:
         assert name in text.replace(",", "").split()
     assert claims.as_text(claims.ledger(pd.DataFrame())) == "not run yet: " + ", ".join(c["id"] for c in claims.load())
+
+
+def test_the_papers_recipe_as_it_is_stored_departs_in_nothing():
+    for network, spec in specs.PAPER.items():
+        stored = pd.Series({"network": network, "spec": specs.as_json(spec)})
+        assert claims.departures(stored) == [], network
