@@ -12,17 +12,10 @@ from matplotlib.figure import Figure
 from lthlib.cost import size
 from lthlib.errors import StoreError
 from lthlib.sizes import break_even
+from lthlib.specs import NAMES
 from lthlib.style import DENSE_LINE, INK, NARROW, WIDE, Shown, level, shown
 from lthlib.tables import Table
 
-NAMES = {
-    "lenet": "Lenet-300-100",
-    "conv2": "Conv-2",
-    "conv4": "Conv-4",
-    "conv6": "Conv-6",
-    "resnet20": "ResNet-20",
-    "vgg19": "VGG-19",
-}
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "tf32": "TF32"}
 KERNELS = {  # name in the records -> how it is called, its colour and marker
     "masked": ("dense, mask multiplied in", "#999999", "x"),
