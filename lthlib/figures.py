@@ -121,8 +121,8 @@ WINDOW = {"lenet": 6.0}  # percentage points of accuracy below the best that a p
 class Panel:
     """One plot: by arm, our curve of a quantity and the paper's; and the dense network's mean, or not a number.
 
-    Lenet's early stops are on a linear axis, as in the paper; the convolutional networks' on a logarithmic one, where
-    a ticket that is several times faster does not vanish below a reinitialised network that is as much slower.
+    Lenet's early stops are on a linear axis, as in the paper; those of other networks, where they range widely, on a
+    logarithmic one: a ticket that is several times faster does not vanish below a network that is as much slower.
     """
 
     network: str
@@ -134,7 +134,10 @@ class Panel:
 
     @property
     def log(self) -> bool:
-        return self.quantity == "es" and self.network != "lenet" and bool((self._early_stops() > 0).any())
+        if self.quantity != "es" or self.network == "lenet":
+            return False
+        stops = self._early_stops()
+        return bool(stops.max() > 5 * stops[stops > 0].min())  # in a smaller range such an axis has too few ticks
 
     def _early_stops(self) -> pd.Series:
         drawn = [c[name] for c in self.ours.values() for name in ("mean", "low", "high")]
@@ -243,13 +246,14 @@ def _against_remaining(
     asked = [arm for arm in run or arms if comparable and any(arm in at for _, _, at in quantities)]
     panels = [_panel(trainings, run, q, t, {arm: at[arm] for arm in asked if arm in at}) for q, t, at in quantities]
     paper = [arm for arm in asked if any(arm in panel.paper for panel in panels)]
+    levels = np.sort(measured["remaining"].unique())[::-1]
     waiting = bool(run) and panels[0].quantity == "es" and (measured["es"] >= 0.98 * measured["iterations"]).any()
 
     def draw(narrow: bool) -> Figure:
         fig, axes = _plots([panel.title for panel in panels], "weights remaining (%)", narrow)
         inches = fig.get_figwidth() / axes[0].get_gridspec().ncols - 0.55
         for ax, panel in zip(axes, panels, strict=True):
-            _x_axis(ax, log, measured["remaining"].min(), inches, PAPER_TICKS if network == "lenet" else CONV_TICKS)
+            _x_axis(ax, log, levels, inches, PAPER_TICKS if network == "lenet" else CONV_TICKS, len(paper) > 0)
             panel.draw(ax)
         if waiting:
             _draw_end(axes[0], measured["iterations"].max())
@@ -272,13 +276,17 @@ def _against_remaining(
     return shown(draw, caption, alt)
 
 
-def _x_axis(ax: Axes, log: bool, smallest: float, inches: float, paper: Sequence[float]) -> None:
+def _x_axis(
+    ax: Axes, log: bool, levels: np.ndarray, inches: float, papers_ticks: Sequence[float], papers_curve: bool
+) -> None:
     """P_m from 100 on the left to small on the right, with the paper's ticks; labels thin out rather than touch."""
     left, right, ticks = 103, 0, LINEAR_TICKS
     if log:
         ax.set_xscale("log")
-        left, right = 114, min(19, smallest) / 1.14  # a run of few rounds still shows where the paper's curve turns
-        ticks = [t for t in paper if t > right]
+        # A run of few rounds still shows where the paper's curve turns, if that is drawn.
+        left, right = 114, min(19 if papers_curve else 100, levels[-1]) / 1.14
+        ticks = [t for t in papers_ticks if t > right]
+        ticks = levels if len(ticks) < 4 and len(levels) < 9 else ticks
     every = 1 if len(ticks) <= 3.3 * inches else 2
     labels = ["100" if t == 100 else f"{t:.1f}" for t in ticks]
     ax.set_xticks(ticks, [label if i % every == 0 else "" for i, label in enumerate(labels)])
