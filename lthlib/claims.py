@@ -1,6 +1,7 @@
 """Measures each claim of book/claims.yml on recorded rows, and gives it a value, a spread and a verdict."""
 
 import inspect
+import json
 from dataclasses import fields
 from numbers import Real
 from pathlib import Path
@@ -10,7 +11,6 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lthlib import specs
 from lthlib.curves import PROVENANCE, summarise
 from lthlib.errors import LthError
 from lthlib.specs import PAPER
@@ -46,12 +46,14 @@ class Found(NamedTuple):
 
 def departures(training: pd.Series) -> list[str]:
     """In what a training's recipe differs from the paper's for its network, as far as a Spec describes it."""
-    recipe, paper = specs.from_json(training["spec"]), PAPER.get(training["network"])
+    recipe, paper = json.loads(training["spec"]), PAPER.get(training["network"])
     if paper is None:
         return []
     recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in recipe.items()}
     names = [f.name for f in fields(paper) if f.name not in SIZES and not f.metadata.get("extent")]
-    return [f"{name} {getattr(recipe, name)}" for name in names if getattr(recipe, name) != getattr(paper, name)]
+    return [
+        f"{name} {recipe[name]}" for name in names if recipe.get(name, getattr(paper, name)) != getattr(paper, name)
+    ]
 
 
 def best(trainings: pd.DataFrame) -> pd.DataFrame:

@@ -88,6 +88,18 @@ def random_sparsity(trainings: pd.DataFrame, network: str) -> Shown:
     return _against_remaining(trainings, network, (*ITERATIVE, "random"), quantities, what)
 
 
+def two_strategies(trainings: pd.DataFrame, network: str) -> Shown:
+    """Figures 9 and 10, a network of them: tickets by resetting every round and by training on, Appendix B."""
+    figure = "fig9" if network == "lenet" else "fig10"
+    resetting = {"es": ("fig4a" if network == "lenet" else "fig5", "es"), "valacc_es": (figure, "valacc_es")}
+    titles = {"es": "Early-stop iteration", "valacc_es": "Validation accuracy at early stop (%)"}
+    quantities = [
+        (name, title, {"ticket": resetting[name], "continued": (figure, name)}) for name, title in titles.items()
+    ]
+    what = f"{EARLY_STOP} and validation accuracy there, of tickets found with and without resetting between prunings,"
+    return _against_remaining(trainings, network, ("ticket", "continued"), quantities, what)
+
+
 # The lines of Figure 3, as (arm, round): 3 rounds leave 51.3 % of the weights, then 21.1, 7.0, 3.6 and 1.9 %.
 FIGURE3 = {
     "Lightly pruned": [("ticket", 0), ("ticket", 3), ("ticket", 7)],
@@ -221,7 +233,12 @@ def _panel(trainings: pd.DataFrame, run: Iterable[str], quantity: str, title: st
 
 
 def _paper_curve(network: str, arm: str, figure: str, quantity: str) -> pd.DataFrame:
-    name = {("oneshot", figure): "oneshot_ticket", ("random", "fig14"): "random_sparsity"}.get((arm, figure), arm)
+    names = {
+        "fig4c": {"oneshot": "oneshot_ticket"},
+        "fig10": {"ticket": "resetting"},
+        "fig14": {"random": "random_sparsity"},
+    }
+    name = names.get(figure, {}).get(arm, arm)
     curve = curves.paper(figure, network, name, quantity).rename(columns={"percent_remaining": "remaining"})
     return curve.assign(mean=curve["value"], low=curve["value"], high=curve["value"])
 

@@ -166,7 +166,7 @@ def choose_device(device: str, precision: str = "fp32") -> str:
     if device == "auto":
         device = known[-1]
     if device not in known:
-        more = "; which GPU, CUDA_VISIBLE_DEVICES says" if device.startswith("cuda:") else ""
+        more = "; which GPU, CUDA_VISIBLE_DEVICES says" if str(device).startswith("cuda:") else ""
         raise SpecError(f"the device '{device}' is not available here: choose {', '.join(['auto', *known])}{more}")
     if precision == "tf32" and device == "cpu":
         raise SpecError("tf32 products are a GPU's: choose fp32 or bf16 here")

@@ -180,7 +180,25 @@ def test_an_arm_has_one_colour_and_marker_in_all_figures(trainings):
             for ax in fig.axes:
                 for arm in seen:
                     seen[arm] |= {(line.get_color(), line.get_marker()) for line in drawn(ax, arm)}
+    strategies = figures.two_strategies(as_strategies(trainings), "lenet")
+    for ax in strategies.fig.axes:
+        seen["continued"] |= {(line.get_color(), line.get_marker()) for line in drawn(ax, "continued")}
     assert seen == {arm: {(look.colour, look.marker)} for arm, look in ARMS.items()}
+
+
+def as_strategies(trainings):
+    """Tickets and, as if found by the other strategy, what was random reinit."""
+    both = trainings[trainings["arm"].isin(["ticket", "reinit"])]
+    return both.assign(arm=both["arm"].replace({"reinit": "continued"}))
+
+
+def test_two_strategies_lie_over_the_papers_own_curves(trainings):
+    shown = figures.two_strategies(as_strategies(trainings), "lenet")
+    stop, accuracy = shown.fig.axes
+    assert len(drawn(stop, "continued")) == len(drawn(accuracy, "continued")) == 1
+    assert "continued training" in shown.caption
+    assert "fig9" not in shown.caption
+    assert len(shown.alt) > 60
 
 
 def test_arms_differ_in_colour_and_marker():
