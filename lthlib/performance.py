@@ -56,8 +56,7 @@ def speed(found: dict) -> Table:
     the bare products make of ours."""
     lines = [
         {
-            "network": NAMES[row["network"]],
-            "products in": PRECISIONS[row["precision"]],
+            "network": _name(row["network"], row["precision"]),
             "ours (ms)": _ms(row["ours_ms"]),
             "conventional loop (ms)": _ms(row["conventional_ms"]),
             "times faster": f"{row['ratio']:.1f}",
@@ -86,9 +85,7 @@ def parts(found: dict) -> Table:
             row["part"]: _ms(row["ms"]) + (f" ({_ms(row['products_ms'])})" if row["products_ms"] else "")
             for _, row in rows.iterrows()
         }
-        lines.append(
-            {"network": NAMES[network], "products in": PRECISIONS[precision], **own, "sum": _ms(rows["ms"].sum())}
-        )
+        lines.append({"network": _name(network, precision), **own, "sum": _ms(rows["ms"].sum())})
     caption = (
         "Milliseconds per iteration in one process, part by part; evaluation is its share per iteration. In brackets "
         f"the bare products of that part. {_machine(found)}."
@@ -122,7 +119,6 @@ def tickets(found: dict, every: int = 3) -> Table:
         files = {(f["format"], f["compressed"]): f["bytes"] for f in row["files"]}
         lines.append(
             {
-                "round": row["round"],
                 "weights remaining": level(row["remaining"]),
                 "dense file": _kb(files["dense", False]),
                 "dense, zlib": _kb(files["dense", True]),
@@ -196,6 +192,10 @@ def _alt(table: pd.DataFrame) -> str:
 
 def _at(row: pd.Series) -> str:
     return f"{row['remaining']:.0f} % left" if np.isfinite(row["remaining"]) else "nowhere"
+
+
+def _name(network: str, precision: str) -> str:
+    return f"{NAMES[network]}, {PRECISIONS[precision]}"
 
 
 def _counted(processes: int) -> str:
