@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch.nn import functional as F
 
-from lthlib import networks, sizes
+from lthlib import networks, sizes, specs
 from lthlib.streams import stream
 
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=4, max_side=5)
@@ -53,8 +53,8 @@ def test_a_pruned_weight_is_plain_zero_whatever_it_was():
 
 
 def test_bytes_of_lenet_are_what_can_be_counted_by_hand():
-    theta = networks.init(networks.build("lenet"), stream(0, "init"))
-    mask = {name: torch.zeros_like(theta[name]) for name in networks.layers(networks.build("lenet"))}
+    theta = networks.init(networks.build(specs.spec("lenet")), stream(0, "init"))
+    mask = {name: torch.zeros_like(theta[name]) for name in networks.layers(networks.build(specs.spec("lenet")))}
     for m in mask.values():
         m.view(-1)[::20] = 1.0  # 5 %
     left, biases = 266_200 // 20, 410
