@@ -12,8 +12,7 @@ EXACT = 2e-6  # a relative error that single precision may have in a product of 
 
 
 def prepare() -> None:
-    """One thread wherever a network is trained, because sums over several round differently, and because two processes
-    of one thread do more than one of two; and the settings below."""
+    """One thread wherever a network is trained, because sums over several round differently; and the settings below."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # slow, and what Adam's moments of rarely used inputs decay into
     keep_memory()

@@ -1,4 +1,4 @@
-"""Does a ticket get smaller or faster? The bytes of its weights in four files, and the time of one sparse product.
+"""Does a ticket get smaller or faster? The bytes of its weights in three formats, and the time of one sparse product.
 
 Nothing is trained here. Files are raw: values one after the other, little-endian, without names and shapes, because
 the network says those. Times are those of one thread of this machine's CPU. What is timed is y = x Wᵀ, a layer's way

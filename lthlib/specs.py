@@ -20,7 +20,7 @@ ARMS = {
     "continued": "pruned and trained on, round after round, and reset once at the end (Appendix B strategy 2)",
 }
 CONTINUING = "continuing"  # not asked for by name: the trainings between the prunings of `continued`
-CHAINS = ("ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
+TRUNKS = ("ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
 SECTION_2 = ("ticket", "reinit", "random", "oneshot", "oneshot_reinit")
 
 OPTIMISERS = ("adam", "sgd")

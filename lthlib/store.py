@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from lthlib import specs
 from lthlib.curves import COLUMNS, PROVENANCE, TRAINING
 from lthlib.errors import StoreError
-from lthlib.specs import CHAINS, Rep, Spec
+from lthlib.specs import TRUNKS, Rep, Spec
 
 Arrays = dict[str, np.ndarray]
 
@@ -61,7 +61,7 @@ class Store:
         return all(_whole(self._file(spec, rep, kind), CHECKS[kind]) for kind in _kinds(rep))
 
     def save(self, spec: Spec, rep: Rep, rows: pd.DataFrame, arrays: Arrays) -> None:
-        """Store one training. `arrays` is kept for what other trainings start from: the chains' weights and masks."""
+        """Store one training. `arrays` is kept for what other trainings start from: the trunks' weights and masks."""
         table = pa.Table.from_pandas(rows, preserve_index=False)
         writers = {
             "npz": lambda path: _write_npz(path, arrays),
@@ -144,7 +144,7 @@ def published() -> Store:
 
 
 def _kinds(rep: Rep) -> tuple[str, ...]:
-    return ("npz", "parquet") if rep.arm in CHAINS else ("parquet",)
+    return ("npz", "parquet") if rep.arm in TRUNKS else ("parquet",)
 
 
 TEXT = ["survivors", *PROVENANCE]  # the same in all rows of a training: read as categories, or they fill the memory

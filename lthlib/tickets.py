@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lthlib import masks, networks
+from lthlib import masks, networks, specs
 from lthlib.cohort import Theta, stack
 from lthlib.masks import Mask
 from lthlib.specs import CONTINUING, Rep, Spec
@@ -43,7 +43,7 @@ def prune_and_train_on(spec: Spec, trials: list[int], train: Train) -> Iterator[
         m = masks.prune(theta, m, rates(spec), together(spec))
 
 
-TRUNKS = {"ticket": find_winning_tickets, CONTINUING: prune_and_train_on}  # what branches hang on, and is sequential
+TRUNKS = dict(zip(specs.TRUNKS, (find_winning_tickets, prune_and_train_on), strict=True))
 
 
 def initial(spec: Spec, trials: list[int]) -> Theta:
