@@ -1,19 +1,20 @@
-"""Measures each claim of book/claims.yml on recorded rows, and gives it a value, a spread and a verdict."""
+"""Chooses for each claim of book/claims.yml the trainings it is about, measures it, and gives it a verdict."""
 
 import inspect
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from numbers import Real
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import yaml
 
+from lthlib import specs
 from lthlib.curves import PROVENANCE, summarise
-from lthlib.errors import LthError
-from lthlib.specs import PAPER
+from lthlib.errors import LthError, SpecError
+from lthlib.measures import MANY, MEASURES, RATIOS, TWO, Found, Missing, number
+from lthlib.specs import PAPER, PROFILES, SETTINGS, Spec
 
 VERDICTS = ("reproduced", "partly", "not reproduced", "not run yet")
 DIRECTIONS = ("about", "at least", "at most", "range")
@@ -23,199 +24,112 @@ COLUMNS += ["verdict", "why", "scale", "note"]
 
 SUBSETS = ("mnist5k",)  # data sets cut down
 SIZES = ("data", "iterations", "eval_every", "train_eval", "seed")  # of a Spec; with its extent, not the recipe
+OPEN = ("precision", "inputs")  # how exact a run is, and what the paper does not say
 
 
 class ClaimsError(LthError, ValueError):
     """claims.yml holds an entry that cannot be used."""
 
 
-class Missing(Exception):
-    """What the rows lack for a claim to be measured."""
-
-
-class Found(NamedTuple):
-    """What a measurement found: a value, the level it chose (P_m in percent), how to print it if not as a number."""
-
-    value: float
-    at: float | None = None
-    shown: str | None = None
-
-
 # --- the trainings that a claim is measured on ---------------------------------------------------------------------
 
 
-def departures(training: pd.Series) -> list[str]:
-    """In what a training's recipe differs from the paper's for its network, as far as a Spec describes it."""
-    recipe, paper = json.loads(training["spec"]), PAPER.get(training["network"])
-    if paper is None:
+def recipe(training: pd.Series) -> dict:
+    """The settings that a training was run with; what its row does not name is the paper's."""
+    stored = json.loads(training["spec"])
+    stored = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+    return {**vars(PAPER[training["network"]]), **stored}
+
+
+def nearest(training: pd.Series) -> Spec:
+    """The line of the paper's hyperparameters, in the setting that a training's recipe is nearest to."""
+    network = training["network"]
+    lines = [specs.spec(network, setting=name) for name in (None, *SETTINGS.get(network, {}))]
+    return min(lines, key=lambda line: len(departures(training, line)))
+
+
+def departures(training: pd.Series, paper: Spec | None = None) -> list[str]:
+    """In what a training's recipe differs from a line of the paper's, or the nearest, as far as a Spec describes it."""
+    if training["network"] not in PAPER:
         return []
-    recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in recipe.items()}
-    names = [f.name for f in fields(paper) if f.name not in SIZES and not f.metadata.get("extent")]
-    return [
-        f"{name} {recipe[name]}" for name in names if recipe.get(name, getattr(paper, name)) != getattr(paper, name)
-    ]
+    ours, paper = recipe(training), paper or nearest(training)
+    paper = vars(_shrunk(paper, ours["iterations"] / paper.iterations))
+    return [f"{name} {ours[name]}" for name in SHAPING if name not in SIZES and ours[name] != paper[name]]
 
 
-def best(trainings: pd.DataFrame) -> pd.DataFrame:
-    """The trainings of one experiment per network, the nearest to the paper's.
+SHAPING = [f.name for f in fields(Spec) if not f.metadata.get("extent")]
+
+
+def _shrunk(paper: Spec, part: float) -> Spec:
+    """The same with its schedule shortened in proportion."""
+    return replace(paper, warmup=round(part * paper.warmup), drops=tuple(round(part * drop) for drop in paper.drops))
+
+
+def of(training: pd.Series, setting: str | None = None, variation: dict | None = None) -> bool:
+    """Whether a training is one of its network's in a setting, perhaps varied, at whatever scale: whether its recipe is
+    what some profile makes of it."""
+    network = training["network"]
+    if network not in PAPER:
+        return False
+    ours = recipe(training)
+    compared = [name for name in SHAPING if name not in (*SIZES, *OPEN)]
+    lines = (vars(specs.spec(network, p, setting, variation, iterations=ours["iterations"])) for p in PROFILES)
+    return any(all(ours[name] == line[name] for name in compared) for line in lines)
+
+
+def experiments(
+    trainings: pd.DataFrame, network: str, setting: str | None = None, variation: dict | None = None
+) -> list[pd.DataFrame]:
+    """The experiments of a network in a setting, each a table of its trainings, the nearest to the paper's first.
 
     The paper's recipe comes before any other, then most iterations, then the full data set, then trials, then rounds.
     """
+    if trainings.empty:
+        return []
+    line = specs.spec(network, "paper", setting, variation)
 
     def size(experiment: pd.DataFrame) -> tuple:
         first = experiment.iloc[0]
         full = first["data"] not in SUBSETS
         extent = experiment["trial"].nunique(), experiment["round"][experiment["arm"] == "ticket"].max()
-        return (not departures(first), first["iterations"], full, *extent)
+        return (not departures(first, line), first["iterations"], full, *extent)
 
-    experiments = [e for _, e in trainings.groupby(["network", "key"], observed=True)]
-    largest = {e["network"].iloc[0]: e for e in sorted(experiments, key=size)}
-    return pd.concat(largest.values()) if largest else trainings
-
-
-def _levels(t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | None = None):
-    """The dense networks' quantity by trial, and one of an arm's: a line per level (P_m, from large to small), a column
-    per trial, draws averaged, a hole where a trial has not come so far."""
-    dense = t[(t["arm"] == "ticket") & (t["round"] == 0)]
-    pruned = t[(t["arm"] == arm) & (t["round"] > 0)]
-    if dense.empty:
-        raise Missing("the dense network")
-    if pruned.empty:
-        raise Missing(f"the arm {arm}")
-    if to is not None and pruned["remaining"].min() > 1.15 * to:
-        raise Missing(f"{arm} down to P_m {_number(to)} % (so far {_number(pruned['remaining'].min())} %)")
-    _stopped(dense, "the dense network")
-    dense = dense.set_index("trial")[quantity]
-    table = pruned.pivot_table(index="round", columns="trial", values=quantity).reindex(columns=dense.index)
-    table.index = pruned.groupby("round")["remaining"].first()[table.index]
-    table = table.dropna(how="all")
-    if table.empty:
-        raise Missing(f"a trial with both the dense network and {arm}")
-    return dense, table
+    found = [e for _, e in trainings[trainings["network"] == network].groupby("key", observed=True)]
+    return sorted((e for e in found if of(e.iloc[0], setting, variation)), key=size, reverse=True)
 
 
-def _stopped(trainings: pd.DataFrame, what: str) -> None:
-    """An early stop at the last iteration is none: the validation loss was still falling, or never fell."""
-    if len(trainings) and (n := trainings["late"].sum()) * 2 >= len(trainings):
-        last = int(trainings["iterations"].max())
-        raise Missing(f"more than {last:,} iterations: {what}'s loss was still falling in {n} of {len(trainings)}")
+def best(trainings: pd.DataFrame, network: str, setting: str | None = None, variation: dict | None = None):
+    """The trainings of the experiment that is nearest to the paper's; none, if there is none."""
+    return next(iter(experiments(trainings, network, setting, variation)), trainings.head(0))
 
 
-def _level(t: pd.DataFrame, quantity: str, arm: str, at: float) -> tuple[pd.Series, pd.Series]:
-    """The dense networks' quantity and an arm's at one level, both by trial, for the trials that have both."""
-    dense, table = _levels(t, quantity, arm)
-    near = min(table.index, key=lambda remaining: abs(remaining - at))
-    if abs(near - at) > 0.06 * at:
-        raise Missing(f"{arm} at P_m {_number(at)} % (nearest {_number(near)} %)")
-    _stopped(t[(t["arm"] == arm) & np.isclose(t["remaining"], near)], f"{arm} at P_m {_number(at)} %")
-    row = table.loc[near].dropna()
-    return dense[row.index], row
+def _chosen(part: dict, trainings: pd.DataFrame) -> list[pd.DataFrame]:
+    """The experiments that a part of a claim is measured on: of its setting; of two settings, `against` being the
+    other; or of each line of its `sweep`. Several are of the same scale."""
+    asked = [{**part, **line} for line in part["sweep"].values()] if "sweep" in part else [part]
+    asked += [{"network": part["network"], **part["against"]}] if "against" in part else []
+    found = [experiments(trainings, a["network"], a.get("setting"), a.get("with")) for a in asked]
+    for one, several in zip(asked, found, strict=True):
+        if not several:
+            raise Missing(_named(one))
+    for first in found[0]:
+        rest = [next((e for e in more if _alike(e) == _alike(first)), None) for more in found[1:]]
+        if all(e is not None for e in rest):
+            return [first, *rest]
+    raise Missing(" and ".join(_named(one) for one in asked) + " at the same scale")
 
 
-def _beside(dense: pd.Series, table: pd.DataFrame) -> pd.Series:
-    """Mean of the dense networks over the trials that each level has."""
-    has = table.notna()
-    return has.mul(dense, axis=1).sum(axis=1) / has.sum(axis=1)
+def _alike(experiment: pd.DataFrame) -> tuple:
+    """What experiments must share to be compared."""
+    ours = recipe(experiment.iloc[0])
+    paper = nearest(experiment.iloc[0])
+    return ours["data"], ours["inputs"], ours["precision"], round(ours["iterations"] / paper.iterations, 4)
 
 
-# --- measurements: each takes trainings and returns what it found on the means over trials --------------------------
-
-
-def earlier(t, at):
-    """How much sooner than the dense network a ticket stops early, in percent."""
-    dense, ticket = _level(t, "es", "ticket", at)
-    return Found(100 * (1 - ticket.mean() / dense.mean()))
-
-
-def faster(t, at, than="reinit"):
-    """How many times sooner than another arm a ticket stops early."""
-    ticket, other = _level(t, "es", "ticket", at)[1], _level(t, "es", than, at)[1]
-    both = ticket.index.intersection(other.index)
-    return Found(other[both].mean() / ticket[both].mean())
-
-
-def speedup(t, to=None, at=None):
-    """How many times sooner than the dense network a ticket stops early, at its best level."""
-    dense, table = _levels(t, "es", to=to)
-    ratio = _beside(dense, table) / table.mean(axis=1)
-    at = at or ratio.idxmax()
-    return Found(ratio[at], at)
-
-
-def gain(t, at, quantity="acc_es", over=None):
-    """How many points more accurate a ticket is than the dense network, or than another arm."""
-    dense, ticket = _level(t, quantity, "ticket", at)
-    other = _level(t, quantity, over, at)[1] if over else dense
-    return Found((ticket - other).mean())
-
-
-def most(t, quantity, arm="ticket", to=None, at=None):
-    """How many points more accurate than the dense network an arm is at its best level."""
-    dense, table = _levels(t, quantity, arm, to)
-    gains = (table - dense).mean(axis=1)
-    at = at or gains.idxmax()
-    return Found(gains[at], at)
-
-
-def falls(t, arm, to, quantity="acc_es"):
-    """The level at which an arm's accuracy falls below the dense network's and stays there."""
-    dense, table = _levels(t, quantity, arm, to)
-    below = ((table - dense).mean(axis=1) < 0).to_numpy()
-    held = np.flatnonzero(~below)
-    first = held[-1] + 1 if len(held) else 0
-    if first == len(below):
-        return Found(table.index[-1], shown=f"below {_number(table.index[-1])}")
-    return Found(table.index[first])
-
-
-def returns(t, to):
-    """The level, after the earliest stop, at which tickets need as long as the dense network again."""
-    dense, table = _levels(t, "es", to=to)
-    difference = (table - dense).mean(axis=1)
-    after = difference[difference.index < difference.idxmin()]
-    again = after.index[after >= 0]
-    if again.empty:
-        return Found(table.index[-1], shown=f"below {_number(table.index[-1])}")
-    return Found(again[0])
-
-
-def smallest(t, better, to):
-    """The smallest level at which tickets are no worse than the dense network in all quantities named; 100 if none."""
-    holds = True
-    for quantity in better:
-        dense, table = _levels(t, quantity, to=to)
-        difference = (table - dense).mean(axis=1)
-        holds = holds & (difference <= 0 if quantity == "es" else difference >= 0)
-    levels = holds.index[holds]
-    return Found(levels[-1] if len(levels) else 100.0)
-
-
-def lowest(t, quantity, to):
-    """The smallest mean of a quantity over the levels of at least P_m `to`."""
-    means = _levels(t, quantity, to=to)[1].mean(axis=1)
-    return Found(means[means.index >= to].min())
-
-
-def share(t, quantity, arm, between):
-    """The share of an interval's levels at which an arm beats the dense network; shown: all levels where it does."""
-    high, low = between
-    dense, table = _levels(t, quantity, arm, low)
-    difference = (table - dense).mean(axis=1)
-    holds = difference < 0 if quantity == "es" else difference > 0
-    inside = holds[(holds.index <= high * 1.01) & (holds.index >= low * 0.99)]
-    if len(inside) < 3:
-        raise Missing(f"at least three levels of {arm} between P_m {_number(high)} and {_number(low)} %")
-    return Found(inside.mean(), shown=_runs(holds))
-
-
-MEASURES = {m.__name__: m for m in (earlier, faster, speedup, gain, most, falls, returns, smallest, lowest, share)}
-RATIOS = ("earlier", "faster", "speedup")
-
-
-def _runs(holds: pd.Series) -> str:
-    """Levels where a condition holds, neighbours joined: "90.0 to 85.0, 67.6 to 20.2"."""
-    runs = [run.index for _, run in holds.groupby((holds != holds.shift()).cumsum()) if run.iloc[0]]
-    return ", ".join(" to ".join(dict.fromkeys((f"{r[0]:.1f}", f"{r[-1]:.1f}"))) for r in runs) or "nowhere"
+def _named(asked: dict) -> str:
+    """A network and its setting, in words."""
+    changes = [f"{name} {value}" for name, value in asked.get("with", {}).items()]
+    return ", ".join([asked["network"], *([asked["setting"]] if asked.get("setting") else []), *changes])
 
 
 # --- verdicts --------------------------------------------------------------------------------------------------------
@@ -260,14 +174,14 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
     same = np.sign(alone - neutral) == side
     holds = side == 0 or (np.sign(value - neutral) == side and same.mean() > 0.5)
     level = part["unit"] == "P_m"
-    said = f"the text's P_m {_number(text)} %" if level else f"the text's {_number(text)} {part['unit']}"
+    said = f"the text's P_m {number(text)} %" if level else f"the text's {number(text)} {part['unit']}"
     if holds and (how := _agrees(part, value, text, alone)):
         verdict, why = "reproduced", [f"{how} {said}"]
-        if figure is not None and part["direction"] == "about" and _number(figure) != _number(text):
+        if figure is not None and part["direction"] == "about" and number(figure) != number(text):
             nearer = abs(_distance(part, value, figure)) < abs(_distance(part, value, text))
-            why += [f"nearer to the figure's {_number(figure)}"] if nearer else []
+            why += [f"nearer to the figure's {number(figure)}"] if nearer else []
     elif holds and figure is not None and (how := _agrees(part, value, figure, alone)):
-        verdict, why = "partly", [f"{how} the figure's {_number(figure)}; not so for {said}"]
+        verdict, why = "partly", [f"{how} the figure's {number(figure)}; not so for {said}"]
     elif holds and side:
         verdict, why = "partly", [f"the direction holds, the size is not {said}"]
     else:
@@ -284,7 +198,7 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
 
 
 def _judge_range(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
-    why = f"holds at {100 * found.value:.0f} % of the levels from P_m {_number(part['text'])} %"
+    why = f"holds at {100 * found.value:.0f} % of the levels from P_m {number(part['text'])} %"
     if found.value < 0.5:
         return "not reproduced", why
     if found.value < part["tolerance"]["share"]:
@@ -295,69 +209,89 @@ def _judge_range(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]
 # --- the ledger ------------------------------------------------------------------------------------------------------
 
 
-def _measure(part: dict, t: pd.DataFrame) -> tuple[Found, np.ndarray]:
+def _measure(part: dict, chosen: list[pd.DataFrame]) -> tuple[Found, np.ndarray]:
     """What a part of a claim is on the means over trials, and on each trial alone at the level that the means chose."""
     ((name, args),) = part["measure"].items()
-    t = t[[c for c in t if c not in PROVENANCE]].assign(late=t["es"] >= t["iterations"])
+    chosen = [t[[c for c in t if c not in PROVENANCE]].assign(late=t["es"] >= t["iterations"]) for t in chosen]
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = MEASURES[name](t, **args)
+        found = MEASURES[name](*_handed(part, chosen), **args)
         if not np.isfinite(found.value):
             raise Missing("a training whose early stop comes after its start")
-        alone = [_alone(name, args, found.at, trial) for _, trial in t.assign(late=False).groupby("trial")]
+        chosen = [t.assign(late=False) for t in chosen]
+        alone = [
+            _alone(part, found.at, [t[t["trial"] == trial] for t in chosen])
+            for trial in sorted(set.intersection(*(set(t["trial"]) for t in chosen)))
+        ]
     alone = np.array([value for value in alone if np.isfinite(value)])
     if not len(alone):
         raise Missing("a trial that holds all it compares")
     return found, alone
 
 
-def _alone(name: str, args: dict, at: float | None, trial: pd.DataFrame) -> float:
+def _handed(part: dict, chosen: list[pd.DataFrame]) -> list:
+    """What a measure takes: trainings of one setting, of two, or of several by their labels."""
+    return [dict(zip(part["sweep"], chosen, strict=True))] if "sweep" in part else chosen
+
+
+def _alone(part: dict, at: float | None, chosen: list[pd.DataFrame]) -> float:
+    ((name, args),) = part["measure"].items()
     try:
-        return MEASURES[name](trial, **(args if at is None else {**args, "at": at, "to": None})).value
+        at = {} if at is None else {"at": at, "to": None}
+        return MEASURES[name](*_handed(part, chosen), **{**args, **at}).value
     except (Missing, KeyError):  # this trial has not come to that level
         return np.nan
 
 
-def _score(part: dict, chosen: pd.DataFrame) -> dict:
+def _score(part: dict, trainings: pd.DataFrame) -> dict:
     """One part of a claim: its value, low and high over trials, number of trials, verdict, why and scale."""
-    t = chosen[chosen["network"] == part["network"]] if isinstance(part["network"], str) else chosen.head(0)
     nothing = {"ours": None, "low": np.nan, "high": np.nan, "n": 0, "verdict": "not run yet", "scale": ""}
     if "measure" not in part:
         return {**nothing, "why": "not measurable yet"}
-    if t.empty:
+    if trainings.empty or not (trainings["network"] == part["network"]).any():
         return {**nothing, "why": f"{part['network']} has not been run"}
+    chosen = []
     try:
-        found, alone = _measure(part, t)
+        chosen = _chosen(part, trainings)
+        found, alone = _measure(part, chosen)
     except Missing as missing:
-        return {**nothing, "why": f"needs {missing}", "scale": _scale(t)}
+        return {**nothing, "why": f"needs {missing}", "scale": _scale(chosen)}
     verdict, why = judge(part, found, alone)
-    why = "; ".join([why, *_detail(part, found, alone), *_reduced(t)])
+    why = "; ".join([why, *_detail(part, found, alone), *_reduced(part, chosen[0])])
     low, high = (alone.min(), alone.max()) if part["direction"] != "range" else (np.nan, np.nan)
     ours = float(found.value) if found.shown is None else found.shown
-    return {"ours": ours, "low": low, "high": high, "n": len(alone), "verdict": verdict, "why": why, "scale": _scale(t)}
+    return {
+        **{"ours": ours, "low": low, "high": high, "n": len(alone)},
+        **{"verdict": verdict, "why": why, "scale": _scale(chosen)},
+    }
 
 
 def _detail(part: dict, found: Found, alone: np.ndarray) -> list[str]:
-    out = [f"at P_m {_number(found.at)} %"] if found.at is not None else []
+    out = [f"at P_m {number(found.at)} %"] if found.at is not None else []
     # The paper does not say whether its ratios are of means (ours) or means of each trial's ratio: give both.
     if next(iter(part["measure"])) in RATIOS and len(alone) > 1:
-        out.append(f"mean of the trials' own ratios {_number(alone.mean())}")
+        out.append(f"mean of the trials' own ratios {number(alone.mean())}")
     return out
 
 
-def _reduced(t: pd.DataFrame) -> list[str]:
+def _reduced(part: dict, t: pd.DataFrame) -> list[str]:
     """In what the runs fall short of the paper's."""
     first, out = t.iloc[0], []
-    paper = PAPER.get(first["network"])
-    if paper and first["iterations"] < paper.iterations:
+    line = {**part, **next(iter(part.get("sweep", {}).values()), {})}
+    paper = specs.spec(part["network"], "paper", line.get("setting"), line.get("with"))
+    if first["iterations"] < paper.iterations:
         out.append(f"at {int(first['iterations']):,} iterations, not {paper.iterations:,}")
     if first["data"] in SUBSETS:
         out.append(f"on {str(first['data_label']).split(', ')[0]}, not the full data set")
-    elif paper and first["data"] != paper.data:
+    elif first["data"] != paper.data:
         out.append(f"on {str(first['data_label']).split(' (')[0]}, not the original images")
-    return out + [f"with {d}, unlike the paper" for d in departures(first)]
+    return out + [f"with {d}, unlike the paper" for d in departures(first, paper)]
 
 
-def _scale(t: pd.DataFrame) -> str:
+def _scale(chosen: list[pd.DataFrame]) -> str:
+    return " against ".join(dict.fromkeys(_extent(t) for t in chosen))
+
+
+def _extent(t: pd.DataFrame) -> str:
     first, trials = t.iloc[0], t["trial"].nunique()
     rounds = int(t["round"][~t["arm"].astype(str).str.startswith("oneshot")].max())
     return (
@@ -399,8 +333,8 @@ def _beside_each_other(values: list, merge: bool = False):
     if all(v is None for v in values):
         return None
     if len(values) == 1 or (merge and all(v == values[0] for v in values)):
-        return _number(values[0]) if isinstance(values[0], list) else values[0]
-    return " / ".join(_number(v) for v in values)
+        return number(values[0]) if isinstance(values[0], list) else values[0]
+    return " / ".join(number(v) for v in values)
 
 
 def ledger(rows: pd.DataFrame, claims: list[dict] | None = None) -> pd.DataFrame:
@@ -411,8 +345,8 @@ def ledger(rows: pd.DataFrame, claims: list[dict] | None = None) -> pd.DataFrame
     parts shows them side by side, separated by " / ", and carries each part's verdict in `why`. `scale` names the
     experiment it was measured on. What the verdicts mean: see `judge`.
     """
-    chosen = best(summarise(rows)) if len(rows) else pd.DataFrame({"network": []})
-    lines = [_combine(c, [_score(p, chosen) for p in c["parts"]]) for c in (load() if claims is None else claims)]
+    trainings = summarise(rows) if len(rows) else pd.DataFrame()
+    lines = [_combine(c, [_score(p, trainings) for p in c["parts"]]) for c in (load() if claims is None else claims)]
     return pd.DataFrame(lines, columns=COLUMNS).astype({c: object for c in ("text", "figure", "ours")})
 
 
@@ -426,8 +360,8 @@ def as_text(ledger: pd.DataFrame) -> str:
     run, rest = ledger[ledger["n"] > 0], ledger[ledger["n"] == 0]
     lines = []
     for claim in run.itertuples():
-        spread = "" if np.isnan(claim.low) else f" ({_number(claim.low)} to {_number(claim.high)})"
-        said = f"text {_number(claim.text)}, figure {_number(claim.figure)}, ours {_number(claim.ours)}{spread}"
+        spread = "" if np.isnan(claim.low) else f" ({number(claim.low)} to {number(claim.high)})"
+        said = f"text {number(claim.text)}, figure {number(claim.figure)}, ours {number(claim.ours)}{spread}"
         lines += [f"{claim.id:4}{claim.verdict:15} {said} [{claim.unit}], n = {claim.n}"]
         lines += [f"    {claim.statement}", f"    {claim.why}", f"    {claim.scale}"]
     if len(rest):
@@ -438,15 +372,6 @@ def as_text(ledger: pd.DataFrame) -> str:
 def _scalar(value):
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _number(value) -> str:
-    """A number as the pages print it: at most two decimals; a range of levels as "67.5 to 17.6"."""
-    if isinstance(value, list | tuple):
-        return " to ".join(_number(v) for v in value)
-    if value is None:
-        return "–"
-    return f"{round(float(value), 2):g}" if isinstance(value, Real) else str(value)
 
 
 # --- the file --------------------------------------------------------------------------------------------------------
@@ -505,10 +430,18 @@ def _problem(part: dict) -> str | None:
     ((name, args),) = part["measure"].items()
     if name not in MEASURES:
         return f"unknown measure '{name}'; choose from {', '.join(MEASURES)}"
+    takes = "against" if MEASURES[name] in TWO else "sweep" if MEASURES[name] in MANY else None
+    if {"against", "sweep"} & set(part) != ({takes} if takes else set()):
+        return f"measure {name} takes {f'one setting, and {takes}' if takes else 'one setting alone'}"
     try:
-        inspect.signature(MEASURES[name]).bind(None, **args)
+        inspect.signature(MEASURES[name]).bind(*[None] * (2 if takes == "against" else 1), **args)
     except TypeError as error:
         return f"measure {name}: {error}"
+    for line in (part, part.get("against", {}), *part.get("sweep", {}).values()):
+        try:
+            specs.spec(part["network"], "paper", line.get("setting"), line.get("with"))
+        except SpecError as error:
+            return str(error)
     if (part["direction"] == "range") != ("share" in tolerance) or not {"within", "factor", "share"} & set(tolerance):
         return "a measured claim needs a tolerance: share for a range, otherwise within or factor"
     if part["direction"] != "range" and not isinstance(part["text"], Real):

@@ -25,16 +25,20 @@ PROVENANCE = [
 COLUMNS = [*TRAINING, *EVALUATION, *SIZE, *PROVENANCE, "results_version"]
 
 
+ENDS = {"acc_end": "test_acc", "valacc_end": "val_acc", "train_end": "train_acc"}
+
+
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """One line per training from one line per evaluation.
 
     Early stopping is decided afterwards, on the recorded curve (paper, Section 2 and Figure 3): `es` is the iteration
     of the smallest validation loss, the first one on a tie; `acc_es`, `valacc_es`, `train_es` are the test, validation
-    and train accuracies in percent at that iteration, `acc_end` and `train_end` those at the last one, `iterations`.
+    and train accuracies in percent at that iteration, `acc_end`, `valacc_end` and `train_end` those at the last one,
+    `iterations`.
     A validation loss that is not a number never is the smallest.
     """
     if rows.empty:
-        measured = ["es", "acc_es", "valacc_es", "train_es", "acc_end", "train_end", "iterations"]
+        measured = ["es", "acc_es", "valacc_es", "train_es", *ENDS, "iterations"]
         return pd.DataFrame(
             {c: pd.Series(dtype=float) for c in [*rows.columns.difference(EVALUATION, sort=False), *measured]}
         )
@@ -46,9 +50,19 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     columns = {"iteration": "es", "test_acc": "acc_es", "val_acc": "valacc_es", "train_acc": "train_es"}
     losses = [c for c in rows.columns if c.endswith("_loss")]
     summary = stop.drop(columns=losses).rename(columns=columns).reset_index(drop=True)
-    summary["acc_end"], summary["train_end"] = end["test_acc"].to_numpy(), end["train_acc"].to_numpy()
+    for name, column in ENDS.items():
+        summary[name] = end[column].to_numpy()
     summary["iterations"] = end["iteration"].to_numpy()
     return summary
+
+
+def reached(rows: pd.DataFrame, part: float) -> pd.DataFrame:
+    """Each training's line, as `summarise` gives it, with `acc_at`, the test accuracy in percent after this part of its
+    iterations, and `at`, the evaluation that is nearest to it."""
+    trainings = summarise(rows).set_index(TRAINING)
+    left = (rows["iteration"] - part * rows.groupby(TRAINING, observed=True)["iteration"].transform("max")).abs()
+    nearest = rows.loc[left.groupby([rows[c] for c in TRAINING], observed=True).idxmin()].set_index(TRAINING)
+    return trainings.assign(acc_at=nearest["test_acc"], at=nearest["iteration"]).reset_index()
 
 
 def spread(trainings: pd.DataFrame, quantity: str, by=("arm", "round")) -> pd.DataFrame:

@@ -13,11 +13,14 @@ from lthlib.specs import PAPER, Spec
 
 
 class Lenet(nn.Module):
-    """Lenet-300-100 (Figure 2): 266,200 weights. Input [B, 784], output logits [B, 10]."""
+    """Lenet-300-100 (Figure 2): 266,200 weights. Input [B, 784], output logits [B, 10].
+
+    Its other sizes, 25-9 to 900-300 (Appendix G.6), are widths too: the second layer is rounded up.
+    """
 
     def __init__(self, width: float = 1.0):
         super().__init__()
-        first, second = _scaled(width, 300, 100)
+        first, second = max(1, round(300 * width)), math.ceil(round(100 * width, 6))
         self.fc1 = nn.Linear(784, first)
         self.fc2 = nn.Linear(first, second)
         self.out = nn.Linear(second, 10)
@@ -189,17 +192,20 @@ def layers(net: nn.Module) -> dict[str, str]:
     return {f"{name}.weight": found for name, module in net.named_modules() if (found := kind(name, module))}
 
 
-def init(net: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
+def init(net: nn.Module, generator: torch.Generator, plain: float = 0.0) -> dict[str, Tensor]:
     """θ ~ D_θ for one network: Gaussian Glorot cut at two standard deviations, σ² = 2 / (fan_in + fan_out); biases 0;
     batch-norm as if it were not there (scale 1, shift 0, running mean 0 and variance 1).
 
     The paper says "Gaussian Glorot" (Figure 2); that it is cut off, with σ not corrected for it, is read from the
-    support of its Figure 15, which ends at exactly 2σ in every layer.
+    support of its Figure 15, which ends at exactly 2σ in every layer. A σ that is given, `plain`, is every layer's, and
+    nothing is cut off (Appendix G.5).
     """
     theta = {}
     for name, parameter in net.named_parameters():
         theta[name] = w = torch.zeros(parameter.shape)
-        if w.dim() > 1:
+        if w.dim() > 1 and plain:
+            w.normal_(0.0, plain, generator=generator)
+        elif w.dim() > 1:
             receptive = w[0, 0].numel()
             sigma = math.sqrt(2 / ((w.shape[0] + w.shape[1]) * receptive))
             nn.init.trunc_normal_(w, 0.0, sigma, -2 * sigma, 2 * sigma, generator=generator)

@@ -131,4 +131,4 @@ def together(spec: Spec) -> list[str]:
 
 def _draw(spec: Spec, names: list[tuple]) -> Theta:
     net = networks.build(spec)
-    return stack([networks.init(net, stream(spec.seed, *name)) for name in names])
+    return stack([networks.init(net, stream(spec.seed, *name), spec.sigma) for name in names])

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
+from lthlib import specs
 from lthlib.curves import COLUMNS, paper
 
 # Layers (or groups of layers pruned at one rate) with their number of weights and the share pruned per round.
@@ -14,7 +15,11 @@ LAYERS = {
     "conv4": {"conv": (259_776, 0.1), "fc": (2_162_688, 0.2), "out": (2_560, 0.1)},
     "conv6": {"conv": (812_736, 0.15), "fc": (851_968, 0.2), "out": (2_560, 0.1)},
 }
-RATES = {"lenet": 1.2e-3, "conv2": 2e-4, "conv4": 3e-4, "conv6": 3e-4}  # of Adam
+# The groups of the deep networks, and what is never pruned.
+DEEP = {
+    "resnet20": {"conv": (267_696, 0.2), "out": (640, 0.0), "shortcuts": (2_560, 0.0)},
+    "vgg19": {"conv": (20_018_880, 0.2), "out": (5_120, 0.0)},
+}
 LABELS = {
     "mnist": "MNIST, 55,000 / 5,000 / 10,000",
     "mnist5k": "5,000 MNIST digits, 3,500 / 500 / 1,000",
@@ -52,7 +57,7 @@ ARMS = tuple(LENET)
 def survivors(network: str, arm: str, level: int) -> dict[str, int]:
     """Weights left per layer after so many rounds, or, one-shot, after so many steps of 2.5 % (output layer half)."""
     left = {}
-    for layer, (size, rate) in LAYERS[network].items():
+    for layer, (size, rate) in {**LAYERS, **DEEP}[network].items():
         if arm.startswith("oneshot"):
             left[layer] = size - int(size * 0.025 * level * (0.5 if layer == "out" else 1) + 0.5)
         else:
@@ -62,10 +67,11 @@ def survivors(network: str, arm: str, level: int) -> dict[str, int]:
     return left
 
 
-def means(network: str, arm: str) -> pd.DataFrame:
+def means(network: str, arm: str, setting: str | None = None) -> pd.DataFrame:
     """The paper's plotted means of one arm by round: es, acc_es, train_es, acc_end, train_end; gaps filled."""
     curves = {}
-    for figure, name, quantities in (LENET if network == "lenet" else CONV)[arm]:
+    dropout = {"ticket": [("fig6", "dropout", {"es": "es", "acc_es": "acc_es"})]}
+    for figure, name, quantities in (LENET if network == "lenet" else dropout if setting else CONV)[arm]:
         for ours, theirs in quantities.items():
             curves[ours] = paper(figure, network, name, theirs).set_index("round")["value"]
     out = pd.DataFrame(curves).reindex(columns=["es", "acc_es", "train_es", "acc_end"])
@@ -74,6 +80,7 @@ def means(network: str, arm: str) -> pd.DataFrame:
         like = means(network, "reinit")
         out["es"], out["acc_es"] = like["es"] + 1, like["acc_es"]
     out["es"] = (out["es"] - 1).ffill()  # the paper counts iterations 1, 101, 201, ...; the rows 0, 100, 200, ...
+    out["acc_es"] = out["acc_es"].interpolate(limit_area="inside")
     cut_off = out["acc_es"].isna().cumsum()  # past the plot's edge: 3 points less a round
     out["acc_es"] = (out["acc_es"].ffill() - 3 * cut_off).clip(lower=10)
     if arm.startswith("oneshot"):  # Figure 4c has its own dense runs: keep the distances to those
@@ -130,20 +137,21 @@ def make_rows(
     network: str = "lenet",
     draws: int = 1,
     every: int = 100,
+    setting: str | None = None,
+    **changes,
 ) -> pd.DataFrame:
     """Rows of one experiment: `rounds` prunings (one-shot arms: every step of 2.5 %), `draws` per reinit and random.
 
     The means over trials are the paper's plotted values where the plot holds one; the trials around them are made up.
-    With `iterations` below an early stop the loss is still falling at the end, as in a real run cut short.
+    With `iterations` below an early stop the loss is still falling at the end, as in a real run cut short. It may be in
+    a `setting`, and with `changes` to its recipe, which leave its curves as they are.
     """
     rng = np.random.default_rng(seed)
     data = data or ("mnist" if network == "lenet" else "cifar10")
     at = np.arange(0, iterations + 1, every)
     dense_weights = sum(size for size, _ in LAYERS[network].values())
     constant = {
-        "spec": json.dumps(
-            {"network": network, "data": data, "iterations": iterations, "batch": 60, "lr": RATES[network]}
-        ),
+        "spec": specs.as_json(specs.spec(network, setting=setting, data=data, iterations=iterations, **changes)),
         "data": data,
         "data_label": LABELS[data],
         "data_source": "made up",
@@ -155,7 +163,7 @@ def make_rows(
     }
     parts = []
     for arm in arms:
-        levels = means(network, arm)
+        levels = means(network, arm, setting)
         last = 39 if arm.startswith("oneshot") else rounds
         for level in range(0 if arm == "ticket" else 1, last + 1):
             mean, left = levels.loc[level], survivors(network, arm, level)
@@ -190,3 +198,47 @@ def make_rows(
     rows = pd.concat(parts, ignore_index=True)
     rows = rows.assign(**{name: pd.Categorical([value] * len(rows)) for name, value in constant.items()})
     return rows[COLUMNS]
+
+
+DEEP_CURVES = {  # figure, and what its quantities and its variants are called
+    "resnet20": ("fig8", ("acc_10k", "acc_20k", "acc_30k"), ("lr0.1", "lr0.01", "lr0.03_warmup20k")),
+    "vgg19": ("fig7", ("acc_30k", "acc_60k", "acc_112k"), ("lr0.1", "lr0.01", "lr0.1_warmup10k")),
+}
+
+
+def make_deep(network: str, setting: str, trials: int = 2, arms=("ticket", "reinit"), shift=0.0, **changes):
+    """Rows of a deep network in one of its settings: at the three points in training the paper's plotted accuracy, plus
+    `shift`; the validation set has the same. Where the plot has no value, half a point less than the round before."""
+    figure, quantities, variants = DEEP_CURVES[network]
+    variant = dict(zip(("lr0.1", "lr0.01", "warmup"), variants, strict=True))[setting]
+    spec = specs.spec(network, "paper", setting, changes, trials=trials)
+    at = np.array([0, *specs.POINTS[network]])
+    template = make_rows(trials=1, rounds=0, arms=("ticket",), iterations=100).head(len(at)).reindex(range(len(at)))
+    parts = []
+    for arm in arms:
+        curves = [paper(figure, network, arm, q, variant).set_index("round")["value"] for q in quantities]
+        first, last = (0 if arm == "ticket" else 1), max(int(c.index.max()) for c in curves)
+        for n in range(first, last + 1):
+            left = survivors(network, "ticket", n)
+            known = [c.reindex(range(first, last + 1)) for c in curves]
+            values = [c.ffill()[n] - 0.5 * c.isna().cumsum()[n] + shift for c in known]
+            for trial in range(trials):
+                accuracy = np.array([10.0, *values]) + 0.1 * (trial - (trials - 1) / 2)
+                part = {
+                    **{"key": specs.key(spec), "network": network, "arm": arm, "trial": trial, "round": n, "draw": 0},
+                    **{"iteration": at, "test_acc": accuracy, "val_acc": accuracy, "train_acc": accuracy},
+                    **{
+                        "val_loss": [2.3, 1.0, 0.9, 0.8],
+                        "test_loss": 1.0,
+                        "train_loss": 1.0,
+                        "spec": specs.as_json(spec),
+                    },
+                    **{"data": spec.data, "data_label": LABELS[spec.data], "results_version": 1, "seconds": 1.0},
+                    "weights": sum(left.values()),
+                    "remaining": 100 * sum(left.values()) / sum(survivors(network, "ticket", 0).values()),
+                    "survivors": json.dumps(left),
+                }
+                parts.append(template.assign(**part))
+    rows = pd.concat(parts, ignore_index=True)
+    filled = ["data_source", "data_sha256", "device", "versions", "commit", "finished"]
+    return rows.assign(**{name: template[name].dropna().iloc[0] for name in filled})[COLUMNS]

@@ -105,3 +105,20 @@ def test_batch_norm_starts_as_if_it_were_not_there_and_is_rewound_with_the_rest(
         if name.endswith(end):
             assert (value == expected).all()
     assert any(name.endswith("running_var") for name in theta)
+
+
+G6 = [(25, 9), (50, 17), (100, 34), (150, 50), (200, 67), (300, 100), (400, 134), (500, 167), (900, 300)]
+
+
+@pytest.mark.parametrize(("first", "second"), G6)
+def test_a_width_of_lenet_is_one_of_the_papers_sizes(first, second):
+    net = networks.build(specs.spec("lenet", width=first / 300))
+    assert (net.fc1.out_features, net.fc2.out_features) == (first, second)
+
+
+def test_a_plain_gaussian_start_has_its_sigma_in_every_layer_and_is_not_cut_off():
+    theta = tickets.initial(specs.spec("lenet", sigma=0.1), [0])
+    for name in ("fc1.weight", "fc2.weight"):
+        assert theta[name].std().item() == pytest.approx(0.1, rel=0.02)
+        assert theta[name].abs().max() > 0.3
+    assert not theta["fc1.bias"].any()

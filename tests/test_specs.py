@@ -110,3 +110,54 @@ def test_a_schedule_shrinks_with_its_training():
     assert specs.key(short) != specs.key(specs.spec("resnet20", iterations=6_000, warmup=20_000))
     assert specs.spec("resnet20", iterations=6_000, drops=[100]).drops == (100,)
     assert (specs.spec("vgg19").warmup, specs.spec("vgg19").drops) == (10_000, (56_240, 84_360))
+
+
+DROPOUT = {"conv2": (60_000, 3e-4), "conv4": (75_000, 2e-4), "conv6": (90_000, 2e-4)}
+
+
+@pytest.mark.parametrize("network", DROPOUT)
+def test_dropout_is_section_3_of_the_paper(network):
+    spec, plain = specs.spec(network, setting="dropout"), specs.spec(network)
+    assert (spec.dropout, spec.iterations, spec.lr) == (0.5, *DROPOUT[network])
+    assert spec == dataclasses.replace(plain, dropout=0.5, iterations=spec.iterations, lr=spec.lr)
+    assert specs.spec(network, "laptop", "dropout").iterations == 3 * specs.spec(network, "laptop").iterations
+
+
+@pytest.mark.parametrize(
+    ("network", "setting", "rates"),
+    [
+        ("resnet20", "lr0.1", (0.1, 0)),
+        ("resnet20", "lr0.01", (0.01, 0)),
+        ("resnet20", "warmup", (0.03, 20_000)),
+        ("vgg19", "lr0.1", (0.1, 0)),
+        ("vgg19", "lr0.01", (0.01, 0)),
+        ("vgg19", "warmup", (0.1, 10_000)),
+    ],
+)
+def test_the_three_learning_rates_are_section_4_of_the_paper(network, setting, rates):
+    spec = specs.spec(network, setting=setting)
+    assert (spec.lr, spec.warmup) == rates
+    drops = {"resnet20": (20_000, 25_000), "vgg19": (56_240, 84_360)}[network]
+    assert (spec.optimiser, spec.momentum, spec.weight_decay, spec.drops) == ("sgd", 0.9, 1e-4, drops)
+
+
+def test_a_variation_is_in_the_papers_iterations_and_a_change_in_ours():
+    short = {"profile": "laptop", "setting": "warmup"}
+    assert specs.spec("resnet20", **short, variation={"warmup": 5_000}).warmup == 1_000
+    assert specs.spec("resnet20", **short, warmup=5_000).warmup == 5_000
+    assert specs.spec("conv2", "quick", variation={"lr": 4e-4}).lr == 4e-4  # whatever the profile has
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("unknown setting 'dropuot' of conv2; choose from dropout", {"network": "conv2", "setting": "dropuot"}),
+        ("unknown setting 'dropout' of lenet; choose from none", {"network": "lenet", "setting": "dropout"}),
+        ("unknown parameter 'warm'", {"network": "resnet20", "variation": {"warm": 5}}),
+        ("sigma must be at least 0, not -0.1", {"network": "lenet", "sigma": -0.1}),
+        (r"width must lie in \(0, 10\], not 0.0", {"network": "lenet", "width": 0.0}),
+    ],
+)
+def test_a_setting_that_is_not_the_papers_is_one_line(words, asked):
+    with pytest.raises(SpecError, match=words):
+        specs.spec(**asked)

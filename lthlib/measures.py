@@ -1,0 +1,321 @@
+"""What is measured for a claim: trainings of one experiment, or of several, in; a number out.
+
+A measurement takes one line per training (`curves.summarise`, with `late` for an early stop at the last iteration) and
+works on means over trials. Levels are P_m in percent, accuracies in percent, gains in percentage points. One that
+compares two settings takes the trainings of both; one that compares many takes `runs`, trainings by label.
+"""
+
+from collections.abc import Callable
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lthlib.specs import POINTS
+
+
+class Missing(Exception):
+    """What the rows lack for a claim to be measured."""
+
+
+class Found(NamedTuple):
+    """What a measurement found: a value, the level it chose (P_m in percent), how to print it if not as a number."""
+
+    value: float
+    at: float | None = None
+    shown: str | None = None
+
+
+# --- levels --------------------------------------------------------------------------------------------------------
+
+
+def _levels(t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | None = None):
+    """The dense networks' quantity by trial, and one of an arm's: a line per level (P_m, from large to small), a column
+    per trial, draws averaged, a hole where a trial has not come so far."""
+    dense = _dense(t, quantity)
+    pruned = t[(t["arm"] == arm) & (t["round"] > 0)]
+    if pruned.empty:
+        raise Missing(f"the arm {arm}")
+    if to is not None and pruned["remaining"].min() > 1.15 * to:
+        raise Missing(f"{arm} down to P_m {number(to)} % (so far {number(pruned['remaining'].min())} %)")
+    table = pruned.pivot_table(index="round", columns="trial", values=quantity).reindex(columns=dense.index)
+    table.index = pruned.groupby("round")["remaining"].first()[table.index]
+    table = table.dropna(how="all")
+    if table.empty:
+        raise Missing(f"a trial with both the dense network and {arm}")
+    return dense, table
+
+
+def _dense(t: pd.DataFrame, quantity: str) -> pd.Series:
+    """The dense networks' quantity by trial."""
+    dense = t[(t["arm"] == "ticket") & (t["round"] == 0)]
+    if dense.empty:
+        raise Missing("the dense network")
+    _stopped(dense, "the dense network")
+    return dense.set_index("trial")[quantity]
+
+
+def _stopped(trainings: pd.DataFrame, what: str) -> None:
+    """An early stop at the last iteration is none: the validation loss was still falling, or never fell. Of the deep
+    networks the paper reports none."""
+    if (
+        not set(trainings["network"]) & set(POINTS)
+        and len(trainings)
+        and (n := trainings["late"].sum()) * 2 >= len(trainings)
+    ):
+        last = int(trainings["iterations"].max())
+        raise Missing(f"more than {last:,} iterations: {what}'s loss was still falling in {n} of {len(trainings)}")
+
+
+def _level(t: pd.DataFrame, quantity: str, arm: str, at: float) -> tuple[pd.Series, pd.Series]:
+    """The dense networks' quantity and an arm's at one level, both by trial, for the trials that have both."""
+    dense, table = _levels(t, quantity, arm)
+    near = min(table.index, key=lambda remaining: abs(remaining - at))
+    if abs(near - at) > 0.06 * at:
+        raise Missing(f"{arm} at P_m {number(at)} % (nearest {number(near)} %)")
+    _stopped(t[(t["arm"] == arm) & np.isclose(t["remaining"], near)], f"{arm} at P_m {number(at)} %")
+    row = table.loc[near].dropna()
+    return dense[row.index], row
+
+
+def _beside(dense: pd.Series, table: pd.DataFrame) -> pd.Series:
+    """Mean of the dense networks over the trials that each level has."""
+    has = table.notna()
+    return has.mul(dense, axis=1).sum(axis=1) / has.sum(axis=1)
+
+
+# --- of one experiment -----------------------------------------------------------------------------------------------
+
+
+def earlier(t, at):
+    """How much sooner than the dense network a ticket stops early, in percent."""
+    dense, ticket = _level(t, "es", "ticket", at)
+    return Found(100 * (1 - ticket.mean() / dense.mean()))
+
+
+def faster(t, at, than="reinit"):
+    """How many times sooner than another arm a ticket stops early."""
+    ticket, other = _level(t, "es", "ticket", at)[1], _level(t, "es", than, at)[1]
+    both = ticket.index.intersection(other.index)
+    return Found(other[both].mean() / ticket[both].mean())
+
+
+def speedup(t, to=None, at=None):
+    """How many times sooner than the dense network a ticket stops early, at its best level."""
+    dense, table = _levels(t, "es", to=to)
+    ratio = _beside(dense, table) / table.mean(axis=1)
+    at = at or ratio.idxmax()
+    return Found(ratio[at], at)
+
+
+def gain(t, at, quantity="acc_es", over=None):
+    """How many points more accurate a ticket is than the dense network, or than another arm."""
+    dense, ticket = _level(t, quantity, "ticket", at)
+    other = _level(t, quantity, over, at)[1] if over else dense
+    return Found((ticket - other).mean())
+
+
+def most(t, quantity, arm="ticket", to=None, at=None):
+    """How many points more accurate than the dense network an arm is at its best level."""
+    dense, table = _levels(t, quantity, arm, to)
+    gains = (table - dense).mean(axis=1)
+    at = at or gains.idxmax()
+    return Found(gains[at], at)
+
+
+def falls(t, arm, to, quantity="acc_es"):
+    """The level at which an arm's accuracy falls below the dense network's and stays there."""
+    dense, table = _levels(t, quantity, arm, to)
+    below = ((table - dense).mean(axis=1) < 0).to_numpy()
+    held = np.flatnonzero(~below)
+    first = held[-1] + 1 if len(held) else 0
+    if first == len(below):
+        return Found(table.index[-1], shown=f"below {number(table.index[-1])}")
+    return Found(table.index[first])
+
+
+def returns(t, to):
+    """The level, after the earliest stop, at which tickets need as long as the dense network again."""
+    dense, table = _levels(t, "es", to=to)
+    difference = (table - dense).mean(axis=1)
+    after = difference[difference.index < difference.idxmin()]
+    again = after.index[after >= 0]
+    if again.empty:
+        return Found(table.index[-1], shown=f"below {number(table.index[-1])}")
+    return Found(again[0])
+
+
+def smallest(t, better, to, arm="ticket"):
+    """The smallest level at which an arm is no worse than the dense network in all quantities named; 100 if none."""
+    holds = True
+    for quantity in better:
+        dense, table = _levels(t, quantity, arm, to)
+        difference = (table - dense).mean(axis=1)
+        holds = holds & (difference <= 0 if quantity == "es" else difference >= 0)
+    levels = holds.index[holds]
+    return Found(levels[-1] if len(levels) else 100.0)
+
+
+def lowest(t, quantity, to):
+    """The smallest mean of a quantity over the levels of at least P_m `to`."""
+    means = _levels(t, quantity, to=to)[1].mean(axis=1)
+    return Found(means[means.index >= to].min())
+
+
+def share(t, quantity, arm, between):
+    """The share of an interval's levels at which an arm beats the dense network; shown: all levels where it does."""
+    high, low = between
+    dense, table = _levels(t, quantity, arm, low)
+    difference = (table - dense).mean(axis=1)
+    holds = difference < 0 if quantity == "es" else difference > 0
+    inside = holds[(holds.index <= high * 1.01) & (holds.index >= low * 0.99)]
+    if len(inside) < 3:
+        raise Missing(f"at least three levels of {arm} between P_m {number(high)} and {number(low)} %")
+    return Found(inside.mean(), shown=_runs(holds))
+
+
+def value(t, quantity, at=None):
+    """The dense network's quantity, or a ticket's at a level."""
+    return Found((_dense(t, quantity) if at is None else _level(t, quantity, "ticket", at)[1]).mean())
+
+
+def highest(t, quantity, between):
+    """The best mean of a quantity over the levels of an interval."""
+    high, low = between
+    means = _levels(t, quantity, to=low)[1].mean(axis=1)
+    return Found(means[(means.index <= 1.03 * high) & (means.index >= 0.97 * low)].max())
+
+
+def lead(t, quantity, over, to=None, at=None):
+    """How many points more accurate than another arm the tickets are, at the level of at least P_m `to` where most."""
+    mine, theirs = _levels(t, quantity, to=to)[1], _levels(t, quantity, over, to)[1]
+    leads = (mine - theirs).mean(axis=1).dropna()
+    leads = leads[leads.index >= 0.97 * (to or 0)]
+    if leads.empty:
+        raise Missing(f"a level with both tickets and {over}")
+    at = at or leads.idxmax()
+    return Found(leads[at], at)
+
+
+def behind(t, quantity, to=None, at=None):
+    """How many points less accurate than the dense network the tickets are, at their worst level of at least `to`."""
+    dense, table = _levels(t, quantity, to=to)
+    losses = (-table.sub(dense, axis=1)).mean(axis=1)
+    losses = losses[losses.index >= 0.97 * (to or 0)]
+    at = at or losses.idxmax()
+    return Found(losses[at], at)
+
+
+def unfinished(t):
+    """The share of dense trainings, in percent, whose loss is still falling when they end."""
+    dense = t[(t["arm"] == "ticket") & (t["round"] == 0)]
+    if dense.empty:
+        raise Missing("the dense network")
+    return Found(100 * (dense["es"] >= dense["iterations"]).mean())
+
+
+# --- of two settings -------------------------------------------------------------------------------------------------
+
+
+def dense_gain(t, other, quantity):
+    """How many points more accurate the dense network is than in another setting."""
+    mine, theirs = _dense(t, quantity), _dense(other, quantity)
+    both = mine.index.intersection(theirs.index)
+    if both.empty:
+        raise Missing("a trial run in both settings")
+    return Found((mine[both] - theirs[both]).mean())
+
+
+def best_gain(t, other, quantity):
+    """How many points more accurate the best tickets are than the best of another setting."""
+    return Found(_best(t, quantity) - _best(other, quantity))
+
+
+# --- of several settings ---------------------------------------------------------------------------------------------
+
+
+def named_over_others(runs, quantity, named, at=None, dense=False):
+    """How many points more accurate the best of the runs named are than the best of the others: their best tickets,
+    their tickets at a level, or their dense networks."""
+
+    def score(t):
+        return _dense(t, quantity).mean() if dense else _best(t, quantity) if at is None else _between(t, quantity, at)
+
+    named = [str(name) for name in named]
+    best = [max(score(t) for name, t in runs.items() if (str(name) in named) == chosen) for chosen in (True, False)]
+    return Found(best[0] - best[1])
+
+
+def with_tickets(runs, quantity):
+    """The share of the runs, in percent, whose best tickets are more accurate than their dense network."""
+    return Found(100 * np.mean([_best(t, quantity) > _dense(t, quantity).mean() for t in runs.values()]))
+
+
+def gained_by(runs, quantity, at):
+    """How much of what the last run's best tickets gain over the first run's is gained by the run `at`, in percent."""
+    first, *_, last = (_best(t, quantity) for t in runs.values())
+    if last <= first:
+        return Found(0.0, shown="no gain")
+    by = next(_best(t, quantity) for name, t in runs.items() if str(name) == str(at))
+    return Found(100 * (by - first) / (last - first))
+
+
+def with_size(runs, quantity, weights):
+    """Spearman's correlation over runs between the size of the dense network and the accuracy of tickets with as many
+    weights, read between their levels."""
+    sizes = [_size(t) for t in runs.values()]
+    scores = [_between(t, quantity, 100 * weights / size) for t, size in zip(runs.values(), sizes, strict=True)]
+    return Found(pd.Series(sizes).corr(pd.Series(scores), method="spearman"))
+
+
+def slowest_to_fastest(runs):
+    """How many times later than in the fastest run the tickets of the slowest stop, each at its best level."""
+    stops = [_levels(t, "es")[1].mean(axis=1).min() for t in runs.values()]
+    return Found(max(stops) / min(stops))
+
+
+def weights_left(runs, quantity):
+    """The weights with which tickets are as accurate as their dense network for the last time: geometric mean."""
+    left = [smallest(t, [quantity], to=None).value * _size(t) / 100 for t in runs.values()]
+    return Found(float(np.exp(np.mean(np.log(left)))), shown=f"{min(left):,.0f} to {max(left):,.0f}")
+
+
+def _size(t: pd.DataFrame) -> float:
+    return t.loc[t["round"] == 0, "weights"].iloc[0]
+
+
+def _best(t: pd.DataFrame, quantity: str) -> float:
+    return _levels(t, quantity)[1].mean(axis=1).max()
+
+
+def _between(t: pd.DataFrame, quantity: str, at: float) -> float:
+    """A ticket's quantity at a level, on the line between the two levels around it, P_m on a logarithmic axis."""
+    dense, table = _levels(t, quantity)
+    means = pd.concat([pd.Series({100.0: dense.mean()}), table.mean(axis=1)]).sort_index()
+    if not means.index[0] <= at <= 100:
+        raise Missing(f"tickets down to P_m {number(at)} % (so far {number(means.index[0])} %)")
+    return float(np.interp(np.log(at), np.log(means.index), means))
+
+
+ONE = (earlier, faster, speedup, gain, most, falls, returns, smallest, lowest, highest, share, value, lead, behind)
+ONE += (unfinished,)
+TWO = (dense_gain, best_gain)
+MANY = (named_over_others, with_tickets, gained_by, with_size, slowest_to_fastest, weights_left)
+MEASURES: dict[str, Callable[..., Found]] = {m.__name__: m for m in (*ONE, *TWO, *MANY)}
+RATIOS = ("earlier", "faster", "speedup")
+
+
+def _runs(holds: pd.Series) -> str:
+    """Levels where a condition holds, neighbours joined: "90.0 to 85.0, 67.6 to 20.2"."""
+    runs = [run.index for _, run in holds.groupby((holds != holds.shift()).cumsum()) if run.iloc[0]]
+    return ", ".join(" to ".join(dict.fromkeys((f"{r[0]:.1f}", f"{r[-1]:.1f}"))) for r in runs) or "nowhere"
+
+
+def number(value) -> str:
+    """A number as the pages print it: at most two decimals; a range of levels as "67.5 to 17.6"."""
+    if isinstance(value, list | tuple):
+        return " to ".join(number(v) for v in value)
+    if value is None:
+        return "–"
+    return f"{round(float(value), 2):g}" if isinstance(value, Real) else str(value)
