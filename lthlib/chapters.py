@@ -1,7 +1,7 @@
 """What a chapter of the book asks for: its parameters checked, its experiment run or the committed one read."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lthlib import claims, performance, specs, study, tickets
-from lthlib.curves import COLUMNS, summarise
+from lthlib.curves import COLUMNS, TRAINING, summarise
 from lthlib.errors import SpecError, StoreError
 from lthlib.specs import Rep, Spec
 from lthlib.store import Store, published
@@ -26,11 +26,13 @@ class Experiment:
     store: Store
     data_root: str | None
     device: str
+    setting: str | None = None
+    variation: Mapping[str, Any] | None = None
 
     def rows(self) -> pd.DataFrame:
         """One row per evaluation: the committed ones, or those asked for, after training what is missing."""
         if self.spec is None:
-            return _best(self.network, self.store)
+            return _best(self)
         study.run(self.spec, self.store.path, self.data_root, self.device)
         asked = pd.DataFrame(study.plan(self.spec))
         rows = self.store.rows(self.spec).merge(asked, on=list(asked.columns))
@@ -64,20 +66,23 @@ def experiment(
     store: str = "store",
     data_root: str | None = None,
     device: str = "auto",
+    setting: str | None = None,
+    variation: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Experiment:
     """The experiment that a chapter's parameters describe. Raises SpecError, in one line, if they describe none.
 
-    `changes` are fields of the Spec (trials, rounds, iterations, seed, ...); None leaves the profile's.
+    `setting` and `variation` say which of the paper's experiments it is (`specs.spec`). `changes` are fields of the
+    Spec (trials, rounds, iterations, seed, ...); None leaves the profile's.
     """
-    spec = specs.spec(network, profile, **changes)
+    spec = specs.spec(network, profile, setting, variation, **changes)
     device = study.choose_device(device)
     if profile != "published":
-        return Experiment(network, spec, _shelf(store), data_root, device)
+        return Experiment(network, spec, _shelf(store), data_root, device, setting, variation)
     given = [name for name, value in changes.items() if value is not None and name != "seed"]
     if given:
         raise SpecError(f"the profile published draws committed results as they are: leave out {', '.join(given)}")
-    return Experiment(network, None, published(), data_root, device)
+    return Experiment(network, None, published(), data_root, device, setting, variation)
 
 
 def experiments(
@@ -86,27 +91,63 @@ def experiments(
     """An experiment for each network named in "conv2,conv4", all of them `known`, with arms named in "ticket,reinit".
     No name is no experiment.
 
-    The other parameters are `experiment`'s. In the profile `published`, networks without committed rows are left out.
+    The other parameters are `experiment`'s. In the profile `published`, networks without committed rows, in the setting
+    and variation asked for, are left out.
     """
     wanted = _names(networks) or []
     for name in wanted:
         if name not in known:
             raise SpecError(f"this chapter is not about the network {name!r}; choose from {', '.join(known)}")
     asked = {name: experiment(name, profile, arms=_names(arms), **parameters) for name in wanted}
-    there = set(published().rows()["network"]) if profile == "published" else wanted
-    return {name: one for name, one in asked.items() if name in there}
+    if profile != "published":
+        return asked
+    trainings = summarise(published().rows())
+    return {n: one for n, one in asked.items() if len(claims.best(trainings, n, one.setting, one.variation))}
+
+
+def settings(names: str, network: str) -> list[str]:
+    """The settings named in "lr0.1,warmup", all of them a network's. No name is no setting."""
+    return _among(names, specs.SETTINGS[network], "setting", f" of {network}")
+
+
+def scopes(names: str) -> list[str]:
+    """The scopes of pruning named in "global,layer"."""
+    return _among(names, specs.SCOPES, "scope")
+
+
+def numbers(text: str) -> list[int]:
+    """The whole numbers of "0,1000,5000"; of "" none."""
+    try:
+        return sorted({int(part) for part in str(text).split(",") if part.strip()})
+    except ValueError:
+        raise SpecError(f"these are whole numbers with commas between them, not {text!r}") from None
+
+
+def _among(text: str, known: Collection[str], what: str, whose: str = "") -> list[str]:
+    names = _names(text) or []
+    for name in names:
+        if name not in known:
+            raise SpecError(f"unknown {what} {name!r}{whose}; choose from {', '.join(known)}")
+    return names
 
 
 def _names(text: str | None) -> list[str] | None:
     if text is not None and not isinstance(text, str):
-        raise SpecError(f"networks and arms are names with commas between them, not {text!r}")
+        raise SpecError(f"this is a list of names with commas between them, not {text!r}")
     return text and list(dict.fromkeys(part.strip() for part in text.split(",")))
 
 
 def all_rows(experiments: dict[str, Experiment]) -> pd.DataFrame:
     """The rows of several experiments in one table, which is empty if there is none."""
-    tables = [one.rows() for one in experiments.values()]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+    return together(*(one.rows() for one in experiments.values()))
+
+
+def together(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Rows of several tables in one, each once."""
+    tables = [table for table in tables if len(table)]
+    if not tables:
+        return pd.DataFrame(columns=COLUMNS)
+    return pd.concat(tables, ignore_index=True).drop_duplicates([*TRAINING, "iteration"], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -165,12 +206,12 @@ def branches() -> Code:
     return Code("\n".join(lines[begin : lines.index("}", begin) + 1]))
 
 
-def _best(network: str, store: Store) -> pd.DataFrame:
-    rows = store.rows()
-    rows = rows[rows["network"] == network]
-    if rows.empty:
+def _best(asked: Experiment) -> pd.DataFrame:
+    rows, network = asked.store.rows(), asked.network
+    best = claims.best(summarise(rows), network, asked.setting, asked.variation)
+    if best.empty:
         raise StoreError(f"no results of {network} are committed yet: run the chapter with another profile")
-    rows = rows[rows["key"] == claims.best(summarise(rows))["key"].iloc[0]]
+    rows = rows[rows["key"] == best["key"].iloc[0]]
     if (rows["results_version"] != specs.RESULTS_VERSION).any() or rows["data_sha256"].nunique() > 1:
         raise StoreError(
             f"the committed results of {network} are not of this version of the library and one data set: run and "

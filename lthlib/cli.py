@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -99,8 +99,40 @@ def _experiment(command: argparse.ArgumentParser) -> None:
     for name, (choices, meaning) in NAMES.items():
         command.add_argument(f"--{name}", metavar="NAME", help=f"{meaning}: {', '.join(choices)} (the profile's)")
     command.add_argument("--arms", metavar="A,B", help=f"some of {','.join(specs.ARMS)} (default: the network's)")
+    command.add_argument("--setting", metavar="NAME", help=f"which of the paper's: {_settings()} (default: Figure 2's)")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_assignment,
+        metavar="FIELD=VALUE",
+        help=f"of {', '.join(OTHERS)}; warmup and rewind in iterations; repeatable",
+    )
     command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
     command.add_argument("--workers", type=int, metavar="N", help="processes on a CPU (default: one per core)")
+
+
+def _settings() -> str:
+    return "; ".join(f"{name} {', '.join(settings)}" for name, settings in specs.SETTINGS.items())
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    """A field of a Spec and its value, from "lr=0.1": a number, a name, true or false, or iterations "100,200"."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"say FIELD=VALUE, not {text!r}")
+    if name in ("drops", "arms"):
+        return name, [_value(part) for part in value.split(",")]
+    return name, _value(value)
+
+
+def _value(text: str):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return {"true": True, "false": False}.get(text, text)
 
 
 NAMES = {
@@ -115,6 +147,7 @@ SIZES = {
     "randoms": "random masks per ticket",
     "seed": "of all randomness",
 }
+OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", "arms", *NAMES, *SIZES)]
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -143,7 +176,9 @@ def _spec(options: argparse.Namespace) -> specs.Spec:
             "the profile published trains nothing: it draws the committed results; choose quick, laptop or paper"
         )
     changes = {name: getattr(options, name) for name in (*SIZES, *NAMES)}
-    return specs.spec(options.network, options.profile, arms=options.arms and options.arms.split(","), **changes)
+    changes |= dict(options.set)
+    changes["arms"] = options.arms.split(",") if options.arms else changes.get("arms")
+    return specs.spec(options.network, options.profile, options.setting, **changes)
 
 
 def _bench(options: argparse.Namespace) -> None:

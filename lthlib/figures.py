@@ -5,7 +5,6 @@ behind ours where both are about the same data and a network of the same width. 
 caption is typed by hand where a row holds the number.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from lthlib import claims, curves
-from lthlib.specs import DIGITS, INPUTS, NAMES, ONESHOT_LEVELS, PAPER
-from lthlib.style import ARMS, DENSE_LINE, GREY, INK, NARROW, PALE, PAPER_LINE, WIDE, Shown, level, shade, shown
+from lthlib.specs import DIGITS, INPUTS, NAMES, ONESHOT_LEVELS, POINTS, Spec
+from lthlib.style import DENSE_LINE, GREY, INK, LOOKS, NARROW, PALE, PAPER_LINE, WIDE, Shown, level, shade, shown
 
 ONESHOT = ("oneshot", "oneshot_reinit")  # their `round` counts steps of 2.5 % pruned
 ITERATIVE = ("ticket", "reinit")
@@ -76,6 +75,81 @@ def figure5(trainings: pd.DataFrame, network: str) -> Shown:
     return _against_remaining(trainings, network, ITERATIVE, quantities, what)
 
 
+def figure6(trainings: pd.DataFrame, network: str, plain: pd.DataFrame | None = None) -> Shown:
+    """Figure 6, one network of it: early stop and test accuracy there, of tickets trained with dropout and without."""
+    titles = {"es": "Early-stop iteration", "acc_es": "Test accuracy at early stop (%)"}
+    quantities = [(name, title, {"ticket": ("fig6", name), "plain": ("fig5", name)}) for name, title in titles.items()]
+    what = f"{EARLY_STOP} and test accuracy there, with dropout,"
+    return _against_remaining(trainings, network, ("ticket",), quantities, what, beside={"plain": plain})
+
+
+def figures7_8(rows: pd.DataFrame, network: str) -> Shown:
+    """Figures 7 and 8, one network and learning rate of them: test accuracy at three points in training."""
+    figure, last = {"vgg19": "fig7", "resnet20": "fig8"}[network], POINTS[network][-1]
+    trainings, quantities = curves.summarise(_one_experiment(rows, network)), []
+    variant = _variant(_recipe(trainings), network)
+    for n, point in enumerate(POINTS[network]):
+        at = curves.reached(rows[rows["network"] == network], point / last)
+        trainings[f"acc_{n}"] = at["acc_at"]
+        place = figure, f"acc_{point // 1000}k", variant
+        quantities.append((f"acc_{n}", f"Accuracy at {_range(at['at'])} (%)", dict.fromkeys(ITERATIVE, place)))
+    return _against_remaining(trainings, network, ITERATIVE, quantities, "Test accuracy at three iterations")
+
+
+def random_sparsity_deep(trainings: pd.DataFrame, network: str) -> Shown:
+    """Figure 14, one deep network and learning rate of it: test accuracy at the end of training."""
+    figure, last = {"vgg19": "fig7", "resnet20": "fig8"}[network], POINTS[network][-1]
+    variant = _variant(_recipe(_one_experiment(trainings, network)), network)
+    places = {
+        **dict.fromkeys(ITERATIVE, (figure, f"acc_{last // 1000}k", variant)),
+        "random": ("fig14", "acc_final", variant),
+    }
+    quantities = [("acc_end", "Test accuracy at the end (%)", places)]
+    return _against_remaining(trainings, network, (*ITERATIVE, "random"), quantities, "Test accuracy at the end")
+
+
+def scopes(trainings: pd.DataFrame, network: str, layerwise: pd.DataFrame | None = None) -> Shown:
+    """Figures 38 and 39, one network and learning rate of them: weights of all convolutions ranked together, against
+    each layer pruned for itself."""
+    quantities = [("acc_end", "Test accuracy at the end (%)", {})]
+    what = "Test accuracy at the end of training, of tickets whose convolutions are ranked together,"
+    return _against_remaining(trainings, network, ("ticket",), quantities, what, beside={"layer": layerwise})
+
+
+def warmups(runs: Mapping[int, pd.DataFrame], network: str) -> Shown:
+    """Figures 44 and 45, one network of them: the validation accuracy of tickets at the end of training, a line for
+    each length of warmup; `runs` are trainings by that length, in the paper's iterations."""
+    runs = {k: _one_experiment(t, network) for k, t in sorted(runs.items())}
+    tickets = {k: t[t["arm"] == "ticket"] for k, t in runs.items()}
+    lines = {k: curves.spread(t, "valacc_end").sort_values("remaining", ascending=False) for k, t in tickets.items()}
+    levels = np.sort(pd.concat(tickets.values())["remaining"].unique())[::-1]
+    lighter = dict(zip(lines, np.linspace(0.6, -0.5, len(lines)), strict=True))
+
+    def draw(narrow: bool) -> Figure:
+        fig, (ax,) = _plots([f"{NAMES[network]}: validation accuracy, end (%)"], "weights remaining (%)", narrow)
+        _x_axis(ax, True, levels, fig.get_figwidth() - 0.55, TICKS[network], False)
+        for k, line in lines.items():
+            look = {"color": shade(LOOKS["ticket"].colour, lighter[k]), "marker": "o", "label": f"{k:,}"}
+            _draw_curve(ax, line, "remaining", list(range(len(line))), f"warmup:{k}", **look)
+        ax.legend(title="iterations of warmup", fontsize=8, title_fontsize=8)
+        ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        return fig
+
+    first = next(iter(tickets.values()))
+    iterations, paper = first["iterations"].iloc[0], _paper(first).iterations
+    shrunk = f"Warmups are given for {paper:,} iterations; here they are as much shorter as the training."
+    caption = _words(
+        f"Validation accuracy of {NAMES[network]}'s tickets at the end of training, by the length of the warmup, "
+        "against the percentage of weights remaining.",
+        _scale(first, levels=True, unlike=("warmup",)),
+        shrunk if iterations != paper else "",
+        _bars(first, "point"),
+    )
+    best = {k: line.loc[line["mean"].idxmax()] for k, line in lines.items()}
+    seen = [f"{k:,}: {p['mean']:.2f} % at best, with {level(p['remaining'])} left" for k, p in best.items()]
+    return shown(draw, caption, f"Validation accuracy by iterations of warmup. {'; '.join(seen)}.")
+
+
 def random_sparsity(trainings: pd.DataFrame, network: str) -> Shown:
     """Figures 1 and 14, a convolutional network of them: tickets and reinit against networks sparse at random."""
     places = [
@@ -125,6 +199,9 @@ def over_time(
 
 PAPER_TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)  # every third round of Lenet, Figure 4a
 CONV_TICKS = (100, 51.4, 26.5, 13.7, 7.1, 3.7, 1.9, 1.0)  # Figure 5, for all its networks
+RESNET_TICKS = (100, 64.4, 41.7, 27.1, 17.8, 11.8, 8.0, 5.5)  # Figure 8
+VGG_TICKS = (100, 41.0, 16.8, 6.9, 2.8, 1.2, 0.5, 0.2, 0.1)  # Figure 7
+TICKS = {"lenet": PAPER_TICKS, "resnet20": RESNET_TICKS, "vgg19": VGG_TICKS}  # others: CONV_TICKS
 LINEAR_TICKS = (100, 87.5, 75.0, 62.6, 50.1, 37.6, 25.1, 12.7)  # Figure 4c
 WINDOW = {"lenet": 6.0}  # percentage points of accuracy below the best that a panel shows; other networks: 15
 
@@ -159,7 +236,8 @@ class Panel:
         return f"{value:,.0f}" if self.quantity == "es" else f"{value:.2f} %"
 
     def limits(self) -> tuple[float, float] | None:
-        """All of ours, but accuracies only to `WINDOW` below the best; of the paper's early stops only the first."""
+        """All of ours, but accuracies only to `WINDOW` below the best, unless the dense network or a whole curve lies
+        below that; of the paper's early stops only the first."""
         paper = list(self.paper.values())
         drawn = list(self.ours.values()) or paper
         if not drawn and np.isnan(self.dense):
@@ -171,7 +249,9 @@ class Panel:
         if self.quantity == "es":
             return 0.0, 1.09 * np.nanmax([1.0, *highest, *(c["mean"].iloc[0] for c in paper)])
         best = np.nanmax([self.dense, *(c["mean"].max() for c in drawn)])
-        bottom = max(np.nanmin([self.dense, *(c["low"].min() for c in drawn)]), best - WINDOW.get(self.network, 15.0))
+        lowest = np.nanmin([self.dense, *(c["low"].min() for c in drawn)])
+        kept = np.nanmin([best - WINDOW.get(self.network, 15.0), self.dense, *(c["mean"].max() for c in drawn)])
+        bottom = max(lowest, kept)
         top = np.nanmax([*highest, *(c["mean"].max() for c in paper)])
         room = 0.06 * max(top - bottom, 1.0)
         return bottom - room, min(top + room, 100.2)
@@ -182,13 +262,13 @@ class Panel:
 
     def draw(self, ax: Axes) -> None:
         for arm, curve in self.paper.items():
-            hollow = {"marker": ARMS[arm].marker, "ms": 3.2, "mfc": "white", "mew": 0.8}
+            hollow = {"marker": LOOKS[arm].marker, "ms": 3.2, "mfc": "white", "mew": 0.8}
             every = _apart(ax, curve["remaining"])[::3]
             ax.plot(curve["remaining"], curve["mean"], **PAPER_LINE, **hollow, markevery=every, gid=f"paper:{arm}")
         if np.isfinite(self.dense):
             ax.axhline(self.dense, **DENSE_LINE, zorder=1.8, gid="dense")
         for arm, curve in self.ours.items():
-            look = {"color": ARMS[arm].colour, "marker": ARMS[arm].marker}
+            look = {"color": LOOKS[arm].colour, "marker": LOOKS[arm].marker}
             _draw_curve(ax, curve, "remaining", _apart(ax, curve["remaining"]), arm, **look)
         if not self.ours:
             _say_not_run(ax)
@@ -209,8 +289,8 @@ class Panel:
             seen.append(f"dense network {self.text(self.dense)}")
         for arm, curve in self.ours.items():
             turn, last = self._turn(curve), self._point(curve.iloc[-1])
-            seen.append(f"{ARMS[arm].name} {turn}" + (f", then {last}" if last not in turn else ""))
-        seen += [f"the paper's {ARMS[arm].name} {self._turn(curve)}" for arm, curve in list(self.paper.items())[:1]]
+            seen.append(f"{LOOKS[arm].name} {turn}" + (f", then {last}" if last not in turn else ""))
+        seen += [f"the paper's {LOOKS[arm].name} {self._turn(curve)}" for arm, curve in list(self.paper.items())[:1]]
         return f"{self.title}: {'; '.join(seen)}."
 
     def _turn(self, curve: pd.DataFrame) -> str:
@@ -232,15 +312,45 @@ def _panel(trainings: pd.DataFrame, run: Iterable[str], quantity: str, title: st
     return Panel(network, quantity, title, ours, theirs, dense)
 
 
-def _paper_curve(network: str, arm: str, figure: str, quantity: str) -> pd.DataFrame:
+def _paper_curve(network: str, arm: str, figure: str, quantity: str, variant: str | None = None) -> pd.DataFrame:
     names = {
         "fig4c": {"oneshot": "oneshot_ticket"},
+        "fig5": {"plain": "ticket"},
+        "fig6": {"ticket": "dropout"},
         "fig10": {"ticket": "resetting"},
         "fig14": {"random": "random_sparsity"},
     }
     name = names.get(figure, {}).get(arm, arm)
-    curve = curves.paper(figure, network, name, quantity).rename(columns={"percent_remaining": "remaining"})
+    curve = curves.paper(figure, network, name, quantity, variant).rename(columns={"percent_remaining": "remaining"})
     return curve.assign(mean=curve["value"], low=curve["value"], high=curve["value"])
+
+
+def _beside(trainings: pd.DataFrame, network: str, name: str) -> pd.DataFrame:
+    """The tickets of another experiment, as an arm of that name; none if the network was not run there."""
+    there = len(trainings) and (trainings["network"] == network).any()
+    found = _one_experiment(trainings, network) if there else trainings.head(0)
+    return found[found["arm"] == "ticket"].assign(arm=name) if there else found
+
+
+def _title(trainings: pd.DataFrame) -> str:
+    """A network, with what sets this experiment apart from others of it."""
+    network, ours = trainings["network"].iloc[0], _recipe(trainings)
+    if network == "lenet":
+        return ""
+    apart = []
+    if network in POINTS:
+        apart = [f"rate {ours['lr']:g}", *(["warmup"] if ours["warmup"] else [])]
+    apart += ["dropout"] if ours["dropout"] else []
+    return ", ".join([NAMES[network], *apart])
+
+
+def _variant(recipe: dict, network: str) -> str | None:
+    """Under which name the paper's table has the curves of a deep network at this learning rate, if it has any."""
+    known = {"resnet20": (0.03, "lr0.03_warmup20k"), "vgg19": (0.1, "lr0.1_warmup10k")}
+    lr, warm = known[network]
+    if recipe["warmup"]:
+        return warm if recipe["lr"] == lr else "none"
+    return f"lr{recipe['lr']:g}"
 
 
 def _is_dense(trainings: pd.DataFrame) -> pd.Series:
@@ -249,16 +359,29 @@ def _is_dense(trainings: pd.DataFrame) -> pd.Series:
 
 
 def _against_remaining(
-    trainings: pd.DataFrame, network: str, arms: Sequence[str], quantities: list, what: str, log=True
+    trainings: pd.DataFrame,
+    network: str,
+    arms: Sequence[str],
+    quantities: list,
+    what: str,
+    log: bool = True,
+    beside: Mapping[str, pd.DataFrame | None] | None = None,
 ) -> Shown:
-    """The one picture behind Figures 1, 4, 5 and 14: quantities of trainings against P_m, ours over the paper's.
+    """The one picture behind Figures 1, 4 to 8, 14, 38 and 39: quantities of trainings against P_m, ours over the
+    paper's.
 
-    A quantity comes with its title and, by arm, the figure and the name under which the paper's table has its curve.
+    A quantity comes with its title and, by arm, the figure and the name under which the paper's table has its curve,
+    perhaps in a variant. `beside` are other experiments whose tickets are drawn, by their look; None is not run.
     """
     trainings = _one_experiment(trainings, network)
+    compared = {} if beside is None else beside
+    beside = {name: _beside(t, network, name) for name, t in compared.items() if t is not None}
+    beside = {name: t for name, t in beside.items() if len(t)}
     run = [arm for arm in arms if (trainings["arm"] == arm).any()]
     dense = trainings[_is_dense(trainings)]
-    measured = trainings[trainings["arm"].isin(run)] if run else dense
+    alone = trainings[trainings["arm"].isin(run)] if run else dense
+    measured = pd.concat([alone, *beside.values()]) if beside else alone
+    trainings, run, arms = pd.concat([trainings, *beside.values()]), [*run, *beside], [*arms, *compared]
     comparable = not _incomparable(trainings)
     asked = [arm for arm in run or arms if comparable and any(arm in at for _, _, at in quantities)]
     panels = [_panel(trainings, run, q, t, {arm: at[arm] for arm in asked if arm in at}) for q, t, at in quantities]
@@ -270,20 +393,21 @@ def _against_remaining(
         fig, axes = _plots([panel.title for panel in panels], "weights remaining (%)", narrow)
         inches = fig.get_figwidth() / axes[0].get_gridspec().ncols - 0.55
         for ax, panel in zip(axes, panels, strict=True):
-            _x_axis(ax, log, levels, inches, PAPER_TICKS if network == "lenet" else CONV_TICKS, len(paper) > 0)
+            _x_axis(ax, log, levels, inches, TICKS.get(network, CONV_TICKS), len(paper) > 0)
             panel.draw(ax)
         if waiting:
             _draw_end(axes[0], measured["iterations"].max())
-        _legend(fig, run, len(dense) > 0, len(paper) > 0, "" if network == "lenet" else NAMES[network])
+        _legend(fig, run, len(dense) > 0, len(paper) > 0, _title(trainings))
         return fig
 
     cut = [f"{p.limits()[0]:.1f} %" for p in panels if p.cut_off()]
     caption = _words(
         f"{what} against the percentage of weights remaining.",
-        _scale(measured, levels=True),
+        _scale(alone, levels=True),
+        *(f"Beside it, {LOOKS[name].short}. {_scale(t, levels=True)}" for name, t in beside.items()),
         _bars(measured, "point") if run else "",
         "Dotted: the mean of the dense network." if len(dense) else "",
-        _not_run(*(ARMS[arm].name for arm in arms if arm not in run)),
+        _not_run(*(LOOKS[arm].short if arm in compared else LOOKS[arm].name for arm in arms if arm not in run)),
         "Early stops are on a logarithmic axis." if panels[0].log else "",
         f"Accuracies below {_listed(dict.fromkeys(cut))} are cut off." if cut else "",
         "An early stop at the end of training: the loss was still falling there." if waiting else "",
@@ -328,7 +452,7 @@ def _draw_end(ax: Axes, iterations: int) -> None:
 
 
 def _legend(fig: Figure, arms: list[str], dense: bool, paper: bool, title: str) -> None:
-    handles = [Line2D([], [], color=ARMS[a].colour, marker=ARMS[a].marker, label=ARMS[a].name) for a in arms]
+    handles = [Line2D([], [], color=LOOKS[a].colour, marker=LOOKS[a].marker, label=LOOKS[a].name) for a in arms]
     handles += [Line2D([], [], **DENSE_LINE, label="dense network")] if dense else []
     handles += [Line2D([], [], **PAPER_LINE, label="the paper's")] if paper else []
     if handles:
@@ -377,7 +501,7 @@ def _over_time(
         "remaining; 100 % is the dense network.",
         _scale(measured),
         _bars(measured, "line") if run else "",
-        _not_run(*(f"{ARMS[arm].short} of round {n}" for arm, n in asked if (arm, n) not in run)),
+        _not_run(*(f"{LOOKS[arm].short} of round {n}" for arm, n in asked if (arm, n) not in run)),
         note,
     )
     seen = [f"{_line_name(line, c)}: {_at(c, end / 4)}, {_at(c, end)}" for line, c in run.items()] or ["not run"]
@@ -394,15 +518,15 @@ def _draw_accuracies(ax: Axes, line: tuple[str, int], curve: pd.DataFrame, marke
     """Markers and bars at a few iterations, each line's its own so that bars stay apart; fewer weights are lighter."""
     arm, n = line
     lighter = np.clip(0.65 * np.log10(21.1 / curve["remaining"].iloc[0]), -0.7, 0.7)
-    look = {"color": shade(ARMS[arm].colour, lighter)} if n else DENSE_LINE
+    look = {"color": shade(LOOKS[arm].colour, lighter)} if n else DENSE_LINE
     at = np.unique(np.abs(curve["iteration"].to_numpy()[:, None] - marked).argmin(axis=0)).tolist()
-    look = {"linewidth": 1.3, "marker": ARMS[arm].marker, **look, "label": _line_name(line, curve)}
+    look = {"linewidth": 1.3, "marker": LOOKS[arm].marker, **look, "label": _line_name(line, curve)}
     _draw_curve(ax, curve, "iteration", at, f"{arm}:{n}", **look)
 
 
 def _line_name(line: tuple[str, int], curve: pd.DataFrame) -> str:
     arm, n = line
-    name = "" if arm == "ticket" else f" {ARMS[arm].short}"
+    name = "" if arm == "ticket" else f" {LOOKS[arm].short}"
     return f"{level(curve['remaining'].iloc[0])}{name if n else ', dense'}"
 
 
@@ -481,16 +605,17 @@ def _range(values: pd.Series) -> str:
     return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
 
 
-def _scale(trainings: pd.DataFrame, levels=False) -> str:
-    """What was run, how many trainings are behind a point, and where that is less than the paper's."""
+def _scale(trainings: pd.DataFrame, levels=False, unlike: Sequence[str] = ()) -> str:
+    """What was run, how many trainings are behind a point, and where that is less than the paper's; in which settings
+    it is `unlike` the paper's is said elsewhere."""
     if trainings.empty:
         return ""
     n = {}
-    for arm in (a for a in ARMS if (trainings["arm"] == a).any()):
+    for arm in (a for a in LOOKS if (trainings["arm"] == a).any()):
         points = trainings[trainings["arm"] == arm]
         draws = points["draw"].nunique()
         n[arm] = _range(points.groupby("round").size()) + (f" with {draws} draws per trial" if draws > 1 else "")
-    each = [f"{count} ({ARMS[arm].short})" for arm, count in n.items()]
+    each = [f"{count} ({LOOKS[arm].short})" for arm, count in n.items()]
     pruned = f"down to {level(trainings['remaining'].min())} of the weights"
     network, inputs = trainings["network"].iloc[0], _recipe(trainings)["inputs"]
     seen = "" if (network, inputs) == ("lenet", "unit") else f" {INPUTS[inputs]};"
@@ -500,7 +625,7 @@ def _scale(trainings: pd.DataFrame, levels=False) -> str:
         f"{pruned if trainings['round'].max() else 'the dense network alone'};",
         f"n = {', '.join(each) if len(set(n.values())) > 1 else n.popitem()[1]}.",
         _reduced(trainings, levels),
-        _otherwise(trainings),
+        _otherwise(trainings, unlike),
     )
 
 
@@ -511,17 +636,25 @@ INSTEAD = {  # by the paper's data and ours
     ("cifar10", "cifar10_folder"): "images from a folder, unchecked, instead of CIFAR-10 itself",
 }
 PRODUCTS = {"fp32": "single precision", "tf32": "TF32 products", "bf16": "bfloat16 products"}
-RECIPE = {"lr": "learning rate", "rate_conv": "convolutions' pruning rate", "rate_fc": "pruning rate"}
+RECIPE = {
+    "lr": "learning rate",
+    "scope": "pruning scope",
+    "batch": "batches of",
+    "rate_conv": "convolutions' pruning rate",
+    "rate_fc": "pruning rate",
+}
 
 
 def _recipe(trainings: pd.DataFrame) -> dict:
-    """The settings of an experiment; what its rows do not name is the paper's."""
-    first = trainings.iloc[0]
-    return {**vars(PAPER[first["network"]]), **json.loads(first["spec"])}
+    return claims.recipe(trainings.iloc[0])
+
+
+def _paper(trainings: pd.DataFrame) -> Spec:
+    return claims.nearest(trainings.iloc[0])
 
 
 def _reduced(trainings: pd.DataFrame, levels: bool) -> str:
-    paper, recipe, less = PAPER[trainings["network"].iloc[0]], _recipe(trainings), []
+    paper, recipe, less = _paper(trainings), _recipe(trainings), []
     data = trainings["data"].iloc[0]
     if data != paper.data:
         less.append(INSTEAD[paper.data, data])
@@ -543,21 +676,21 @@ def _reduced(trainings: pd.DataFrame, levels: bool) -> str:
     return f"Reduced scale: {_listed(less)}." if less else ""
 
 
-def _otherwise(trainings: pd.DataFrame) -> str:
+def _otherwise(trainings: pd.DataFrame, said: Sequence[str] = ()) -> str:
     """In what the recipe is not the paper's, beyond its scale and what the paper leaves unsaid."""
-    paper, recipe = PAPER[trainings["network"].iloc[0]], _recipe(trainings)
-    names = [d.split()[0] for d in claims.departures(trainings.iloc[0])]
+    paper, recipe = _paper(trainings), _recipe(trainings)
+    names = [d.split()[0] for d in claims.departures(trainings.iloc[0], paper)]
     other = [
         f"{RECIPE.get(name, name)} {recipe[name]} instead of {getattr(paper, name)}"
         for name in names
-        if name not in ("width", "precision", "inputs")
+        if name not in ("width", "precision", "inputs", *said)
     ]
     return f"Unlike the paper: {_listed(other)}." if other else ""
 
 
 def _incomparable(trainings: pd.DataFrame) -> str:
     """Why the paper's own curves say nothing about these trainings, or nothing if they do."""
-    paper, data = PAPER[trainings["network"].iloc[0]], trainings["data"].iloc[0]
+    paper, data = _paper(trainings), trainings["data"].iloc[0]
     if data not in (paper.data, "cifar10_jpeg"):
         about = "the whole of MNIST" if paper.data == "mnist" else "CIFAR-10"
     elif _recipe(trainings)["width"] < paper.width:
@@ -584,11 +717,12 @@ def _about_paper(trainings: pd.DataFrame, arms: list[str], panels: list[Panel], 
     network, data = trainings["network"].iloc[0], trainings["data"].iloc[0]
     on = {"mnist": "full MNIST", "cifar10": "CIFAR-10"}.get(data, "CIFAR-10 itself")
     random = {at["random"][0] for p, (*_, at) in zip(panels, quantities, strict=True) if "random" in p.paper}
+    trials = "3 to 5" if network in POINTS else f"{_paper(trainings).trials}"
     ten = ", 10 of random sparsity" if "fig1" in random else ""  # in Figure 14 they are as many as of the others
     return _words(
         "Dashed grey: the paper's own curves for "
-        f"{_listed(ARMS[a].name for a in arms)} (hollow markers of the same shape), read from its vector figures: "
-        f"{PAPER[network].iterations:,} iterations of {on}, {PAPER[network].trials} trials{ten}"
+        f"{_listed(LOOKS[a].name for a in arms)} (hollow markers of the same shape), read from its vector figures: "
+        f"{_paper(trainings).iterations:,} iterations of {on}, {trials} trials{ten}"
         f"{' (5 at the end of training)' if ten and 'fig14' in random else ''}.",
         f"For its Figure 1 it pruned {NAMES[network]} at other rates: random sparsity is in the last panel only."
         if random == {"fig14"}

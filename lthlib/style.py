@@ -37,6 +37,12 @@ ARMS = {
     "oneshot_reinit": Arm("one-shot reinit", "one-shot reinit", "#E69F00", "D"),
     "continued": Arm("continued training", "continued", "#56B4E9", "P"),
 }
+# Tickets of another experiment, drawn beside an arm of the first.
+BESIDE = {
+    "plain": Arm("without dropout", "tickets without dropout", "#8172B3", "X"),
+    "layer": Arm("layer by layer", "tickets pruned layer by layer", "#8172B3", "X"),
+}
+LOOKS = ARMS | BESIDE
 INK, GREY, PALE = "#222222", "#666666", "#D9D9D9"
 DENSE_LINE = {"color": INK, "linestyle": ":", "linewidth": 1.0}
 # matplotlib's own dashes scale with the line; these are in points, the same length in every figure.

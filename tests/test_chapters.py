@@ -134,8 +134,10 @@ def test_no_network_is_no_experiment_and_is_said():
     ("words", "parameters"),
     [
         ("this chapter is not about the network 'lenet'; choose from conv2, conv4, conv6", {"networks": "lenet"}),
-        ("networks and arms are names with commas between them, not 3", {"networks": 3}),
-        ("networks and arms are names with commas between them", {"networks": "conv2", "arms": ["ticket"]}),
+        ("this is a list of names with commas between them, not 3", {"networks": 3}),
+        ("this is a list of names with commas between them", {"networks": "conv2", "arms": ["ticket"]}),
+        ("unknown setting 'dropuot' of conv2; choose from dropout", {"networks": "conv2", "setting": "dropuot"}),
+        ("unknown parameter 'warm'", {"networks": "conv2", "variation": {"warm": 3}}),
         ("unknown arm 'tickets'", {"networks": "conv2", "arms": "tickets"}),
         ("leave out arms", {"networks": "conv2", "arms": "ticket", "profile": "published"}),
     ],
@@ -144,6 +146,39 @@ def test_bad_names_are_one_line(home, words, parameters):
     with pytest.raises(SpecError, match=words) as error:
         chapters.experiments(known=CONV, **parameters)
     assert "\n" not in str(error.value)
+
+
+def test_lists_in_parameters_are_read_or_refused_in_one_line():
+    assert chapters.settings("lr0.1, warmup", "vgg19") == ["lr0.1", "warmup"]
+    assert (chapters.settings("", "vgg19"), chapters.scopes("layer"), chapters.numbers("")) == ([], ["layer"], [])
+    assert chapters.numbers("5000,0") == [0, 5_000]
+    for words, read in {
+        "unknown setting 'lr1' of vgg19; choose from lr0.1, lr0.01, warmup": lambda: chapters.settings("lr1", "vgg19"),
+        "unknown scope 'all'; choose from layer, global": lambda: chapters.scopes("all"),
+        "whole numbers with commas between them, not '1k'": lambda: chapters.numbers("1k"),
+    }.items():
+        with pytest.raises(SpecError, match=words):
+            read()
+
+
+def test_a_published_chapter_draws_the_setting_it_asks_for(home):
+    (home / "results").mkdir(exist_ok=True)
+    for name, setting, iterations in (("a" * 12, None, 20_000), ("b" * 12, "dropout", 60_000)):
+        rows = make_rows(
+            trials=1, rounds=1, arms=("ticket",), network="conv2", iterations=iterations, key=name, setting=setting
+        )
+        rows.to_parquet(home / "results" / f"conv2-{name}.parquet")
+    for setting, key in ((None, "a" * 12), ("dropout", "b" * 12)):
+        found = chapters.experiments("conv2,conv4", CONV, "published", setting=setting)
+        assert set(chapters.all_rows(found)["key"]) == {key}
+    assert chapters.experiments("conv2", CONV, "published", setting="dropout", variation={"scope": "global"}) == {}
+
+
+def test_rows_of_several_tables_are_put_together_once():
+    rows = make_rows(trials=1, rounds=1, arms=("ticket",))
+    both = chapters.together(rows, rows.head(0), rows)
+    assert len(both) == len(rows)
+    assert chapters.together().empty
 
 
 def test_tables_show_the_numbers_of_the_rows():

@@ -35,6 +35,30 @@ def test_status_counts_what_is_stored_and_missing(store, capsys):
     assert line["key"] in capsys.readouterr().out
 
 
+def test_any_field_of_an_experiment_can_be_set():
+    words = [
+        "run",
+        "resnet20",
+        "--profile",
+        "paper",
+        "--setting",
+        "lr0.1",
+        "--set",
+        "lr=0.05",
+        "--set",
+        "drops=100,200",
+    ]
+    spec = cli._spec(cli._parsed([*words, "--set", "scope=layer", "--set", "augment=false", "--arms", "ticket"]))
+    asked = {"lr": 0.05, "drops": (100, 200), "scope": "layer", "augment": False, "arms": ("ticket",)}
+    assert spec == specs.spec("resnet20", setting="lr0.1", **asked)
+
+
+def test_a_setting_without_a_value_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["run", "lenet", "--set", "lr"])
+    assert "say FIELD=VALUE, not 'lr'" in capsys.readouterr().err
+
+
 def test_claims_as_json_have_an_id_a_verdict_and_n(store, capsys):
     assert cli.main(["claims", "--store", store, "--json"]) == 0
     claims = json.loads(capsys.readouterr().out)
@@ -56,6 +80,9 @@ def test_export_packs_each_experiment_into_a_file_that_claims_can_read(store, tm
     ("words", "arguments"),
     [
         ("unknown network 'lanet'", ["run", "lanet"]),
+        ("unknown setting 'warm' of vgg19; choose from lr0.1", ["run", "vgg19", "--setting", "warm"]),
+        ("unknown parameter 'rate'", ["cost", "lenet", "--set", "rate=3"]),
+        ("lr must be a number, not 'fast'", ["cost", "lenet", "--set", "lr=fast"]),
         ("unknown profile 'big'", ["run", "lenet", "--profile", "big"]),
         ("the profile published trains nothing", ["run", "lenet", "--profile", "published"]),
         ("unknown arm 'luck'", ["run", "lenet", "--arms", "ticket,luck"]),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
-from rows import make_rows
+from rows import make_deep, make_rows
 
 from lthlib import curves, figures, specs
 from lthlib.style import ARMS, png, style
@@ -247,7 +247,10 @@ def test_the_style_is_a_context_and_figures_are_unknown_to_pyplot(small):
 def test_no_text_is_clipped_or_overlaps_a_neighbour(full, trainings, conv, name):
     """Titles, tick labels and legends of both layouts lie inside the picture, and tick labels do not touch."""
     draw = getattr(figures, name)
-    shown = draw(conv, "conv2") if name in CONV_FIGURES else draw(full if name == "figure3" else trainings)
+    all_inside(draw(conv, "conv2") if name in CONV_FIGURES else draw(full if name == "figure3" else trainings))
+
+
+def all_inside(shown):
     for layout, fig in both(shown):
         with style():
             fig.draw_without_rendering()  # lays it out
@@ -679,3 +682,113 @@ def test_alt_texts_tell_each_panel_in_numbers(conv, name, network):
 def test_a_network_that_was_not_run_is_one_clear_line(conv, name):
     with pytest.raises(ValueError, match="no training of conv4; run `lth run conv4` first"):
         getattr(figures, name)(conv[conv["network"] == "conv2"], "conv4")
+
+
+# ----------------------------------------------------------------------------------------- settings of the same network
+
+
+@pytest.fixture(scope="module")
+def dropout():
+    rows = make_rows(
+        network="conv2", iterations=60_000, every=500, rounds=20, arms=("ticket",), key="d" * 12, setting="dropout"
+    )
+    return curves.summarise(rows)
+
+
+def test_dropout_is_drawn_beside_the_tickets_without_it(dropout, conv):
+    shown = figures.figure6(dropout, "conv2", conv)
+    plain = conv[conv["network"] == "conv2"]
+    for _, fig in both(shown):
+        for ax, quantity in zip(fig.axes, ("es", "acc_es"), strict=True):
+            for gid, trainings in (("ticket", dropout), ("plain", plain[plain["arm"] == "ticket"])):
+                mean = curves.spread(trainings, quantity).sort_values("remaining", ascending=False)["mean"]
+                np.testing.assert_array_equal(drawn(ax, gid)[0].get_ydata(), mean)
+            for gid, source in (("ticket", ("fig6", "conv2", "dropout")), ("plain", ("fig5", "conv2", "ticket"))):
+                [line] = drawn(ax, f"paper:{gid}")
+                np.testing.assert_array_equal(line.get_ydata(), curves.paper(*source, quantity)["value"])
+    assert "60,000 iterations per training" in shown.caption
+    assert "Beside it, tickets without dropout. Measured here: Conv-2" in shown.caption
+    assert "20,000 iterations per training" in shown.caption
+    assert "Reduced" not in shown.caption.split("Beside it")[1]
+    all_inside(shown)
+
+
+def test_dropout_alone_says_what_was_not_run_beside_it(dropout, conv):
+    for plain in (None, conv.head(0)):
+        shown = figures.figure6(dropout, "conv2", plain)
+        assert "Not run: tickets without dropout." in shown.caption
+        assert not any(drawn(ax, "plain") for ax in shown.fig.axes)
+
+
+@pytest.mark.parametrize("setting", ["lr0.1", "lr0.01", "warmup"])
+@pytest.mark.parametrize("network", specs.DEEP)
+def test_deep_networks_are_drawn_at_three_points_in_training(network, setting):
+    rows = make_deep(network, setting)
+    shown = figures.figures7_8(rows, network)
+    for _, fig in both(shown):
+        for ax, point in zip(fig.axes, specs.POINTS[network], strict=True):
+            for arm in ("ticket", "reinit"):
+                at = rows[(rows["arm"] == arm) & (rows["iteration"] == point)]
+                expected = at.groupby("round")["test_acc"].mean()
+                np.testing.assert_allclose(drawn(ax, arm)[0].get_ydata(), expected)
+                [theirs] = drawn(ax, f"paper:{arm}")
+                np.testing.assert_allclose(theirs.get_ydata()[:5], expected[:5])  # the rows were made from it
+    assert f"rate {specs.spec(network, setting=setting).lr:g}" in shown.fig.legends[0].get_title().get_text()
+    assert "3 to 5 trials" in shown.caption
+    all_inside(shown)
+
+
+def test_a_shorter_training_is_read_at_the_same_parts_of_it():
+    rows = make_deep("resnet20", "warmup")
+    short = rows.assign(iteration=rows["iteration"] // 10)
+    spec = specs.as_json(specs.spec("resnet20", setting="warmup", iterations=3_000))
+    shown = figures.figures7_8(short.assign(spec=spec), "resnet20")
+    assert [ax._left_title.get_text() for ax in shown.fig.axes] == [
+        f"Accuracy at {n} (%)" for n in ("1,000", "2,000", "3,000")
+    ]
+    assert "3,000 iterations instead of 30,000" in shown.caption
+    assert "Unlike the paper" not in shown.caption
+
+
+def test_a_rate_that_the_paper_does_not_plot_has_no_curve_of_its_own():
+    shown = figures.figures7_8(make_deep("vgg19", "lr0.1", lr=0.05), "vgg19")
+    assert not any(drawn(ax, "paper:ticket") for ax in shown.fig.axes)
+    assert "Unlike the paper: learning rate 0.05 instead of" in shown.caption
+
+
+def test_scopes_of_pruning_are_drawn_together_and_keep_their_keys_apart():
+    mine = curves.summarise(make_deep("resnet20", "warmup"))
+    other = curves.summarise(make_deep("resnet20", "warmup", arms=("ticket",), shift=-1.0, scope="layer"))
+    shown = figures.scopes(mine, "resnet20", other)
+    [ax] = shown.fig.axes
+    difference = drawn(ax, "ticket")[0].get_ydata() - drawn(ax, "layer")[0].get_ydata()
+    np.testing.assert_allclose(difference, 1.0)
+    assert "pruning scope layer instead of global" in shown.caption
+    assert "Not run: tickets pruned layer by layer" in figures.scopes(mine, "resnet20").caption
+    all_inside(shown)
+
+
+def test_lengths_of_warmup_are_lines_from_light_to_dark():
+    runs = {
+        k: curves.summarise(make_deep("resnet20", "warmup", shift=k / 10_000, warmup=k)) for k in (20_000, 0, 5_000)
+    }
+    shown = figures.warmups(runs, "resnet20")
+    [ax] = shown.fig.axes
+    lines = [drawn(ax, f"warmup:{k}")[0] for k in (0, 5_000, 20_000)]
+    lightness = [sum(to_rgb(line.get_color())) for line in lines]
+    assert lightness == sorted(lightness, reverse=True)
+    np.testing.assert_allclose(lines[2].get_ydata() - lines[0].get_ydata(), 2.0)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "5,000", "20,000"]
+    assert "warmup 0 instead" not in shown.caption
+    all_inside(shown)
+
+
+def test_accuracy_at_the_end_of_a_deep_network_lies_over_figure_14():
+    rows = pd.concat(
+        [make_deep("resnet20", "lr0.1"), make_deep("resnet20", "lr0.1", arms=("reinit",)).assign(arm="random")]
+    )
+    shown = figures.random_sparsity_deep(curves.summarise(rows), "resnet20")
+    [ax] = shown.fig.axes
+    [theirs] = drawn(ax, "paper:random")
+    expected = curves.paper("fig14", "resnet20", "random_sparsity", "acc_final", "lr0.1")["value"]
+    np.testing.assert_array_equal(theirs.get_ydata(), expected)
