@@ -20,8 +20,10 @@ ARMS = {
     "continued": "pruned and trained on, round after round, and reset once at the end (Appendix B strategy 2)",
 }
 CONTINUING = "continuing"  # not asked for by name: the trainings between the prunings of `continued`
-TRUNKS = ("ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
+OPENING = "opening"  # not asked for by name: the dense network's first iterations, to whose end `rewind` resets
+TRUNKS = (OPENING, "ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
 SECTION_2 = ("ticket", "reinit", "random", "oneshot", "oneshot_reinit")
+REWOUND = ("ticket", "reinit", "random")  # the arms that can be run of tickets that are reset to θ_k
 
 OPTIMISERS = ("adam", "sgd")
 DATA = {
@@ -118,6 +120,7 @@ class Spec:
     dropout: float = 0.0  # chance that a hidden fully-connected unit is left out (Section 3)
     width: float = 1.0  # filters and hidden units of a convolutional network, as a fraction of the paper's
     precision: str = "fp32"
+    rewind: int = 0  # the iteration k to whose weights θ_k survivors are reset; 0 is the paper's θ₀
 
     trials: int = _extent(5)
     rounds: int = _extent(28)
@@ -134,7 +137,7 @@ class Spec:
                 object.__setattr__(self, f.name, float(getattr(self, f.name)))
         for name in ("iterations", "batch", "eval_every", "train_eval", "trials", "branch_step", "oneshot_step"):
             _require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("rounds", "reinits", "randoms", "seed", "warmup"):
+        for name in ("rounds", "reinits", "randoms", "seed", "warmup", "rewind"):
             _require(getattr(self, name) >= 0, f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("rate_fc", "rate_out", "rate_conv", "momentum", "weight_decay", "dropout"):
             _require(0 <= getattr(self, name) < 1, f"{name} must lie in [0, 1), not {getattr(self, name)}")
@@ -165,6 +168,14 @@ class Spec:
             _require(arm in ARMS, f"unknown arm '{arm}'; choose from {_names(ARMS)}")
         _require(bool(self.arms), f"no arm to run; choose from {_names(ARMS)}")
         _require(len(set(self.arms)) == len(self.arms), f"an arm is named twice: {', '.join(self.arms)}")
+        _require(
+            self.rewind < self.iterations,
+            f"rewind must be less than the {self.iterations:,} iterations, not {self.rewind:,}",
+        )
+        _require(
+            not self.rewind or set(self.arms) <= set(REWOUND),
+            f"rewind is for the arms {_names(REWOUND)}: leave out {_names(a for a in self.arms if a not in REWOUND)}",
+        )
 
 
 # Figure 2 of the paper, one entry per network.
@@ -246,7 +257,7 @@ PROFILES = {
 
 def spec(network: str, profile: str = "paper", **changes: Any) -> Spec:
     """The Spec of a network of the paper at a profile, with changes by name; a change of None changes nothing. With
-    other iterations warmup and drops change in proportion, unless they are given.
+    other iterations warmup and drops change in proportion, unless they are given; `rewind` is taken as it is.
 
     Raises SpecError, in one line, for an unknown name or a value out of range.
     """
@@ -266,6 +277,14 @@ def spec(network: str, profile: str = "paper", **changes: Any) -> Spec:
     found = replace(whole, **{**schedule, **changes})
     _require(found.data in DATA, f"unknown data '{found.data}'; choose from {_names(DATA)}")
     return found
+
+
+def span(spec: Spec, rep: Rep) -> tuple[int, int]:
+    """The first iteration of a training and the one it ends before: all of them, but with `rewind` = k a ticket that
+    was pruned starts at k, and the opening ends there."""
+    if rep.arm == OPENING:
+        return 0, spec.rewind
+    return spec.rewind if rep.arm == "ticket" and rep.round else 0, spec.iterations
 
 
 def key(spec: Spec) -> str:

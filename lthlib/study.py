@@ -18,16 +18,17 @@ from lthlib import data, machine, networks, specs, work
 from lthlib.data import EXAMPLES
 from lthlib.errors import DataError, LthError, SpecError
 from lthlib.progress import Bars
-from lthlib.specs import CONTINUING, ONESHOT_LEVELS, Rep, Spec
+from lthlib.specs import CONTINUING, ONESHOT_LEVELS, OPENING, Rep, Spec
 from lthlib.store import Store
-from lthlib.tickets import BRANCHES, TRUNKS, ladder, source, weights
+from lthlib.tickets import BRANCHES, ladder, source, weights
 from lthlib.work import Job
 
 
 def plan(spec: Spec) -> list[Rep]:
-    """Every training of an experiment: its trunks (a trial's tickets, of which round 0 is the dense network, and the
-    chain that is trained on without resetting), then branches."""
-    trunk = [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(depth(spec) + 1)]
+    """Every training of an experiment: its trunks (with late rewinding the dense network's opening, a trial's tickets,
+    of which round 0 is the dense network, and the chain that is trained on without resetting), then branches."""
+    trunk = [Rep(OPENING, trial) for trial in range(spec.trials)] if spec.rewind else []
+    trunk += [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(depth(spec) + 1)]
     if "continued" in spec.arms:
         trunk += [Rep(CONTINUING, trial, n) for trial in range(spec.trials) for n in range(1, spec.rounds + 1)]
     return trunk + [rep for trial in range(spec.trials) for rep in branches(spec, trial)]
@@ -182,7 +183,7 @@ def room(spec: Spec, todo: list[Rep]) -> float:
     """About the bytes that trainings need in a store: rows for each, weights and a mask for each ticket."""
     rows = 20_000 + 40 * (spec.iterations / spec.eval_every)
     total, left = weights(spec), ladder(spec)
-    chains = [rep for rep in todo if rep.arm in TRUNKS]
+    chains = [rep for rep in todo if rep.arm in specs.TRUNKS]
     return rows * len(todo) + sum(4 * total * left[rep.round] / 100 + total / 8 for rep in chains)
 
 

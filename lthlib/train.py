@@ -4,6 +4,7 @@ No file is written, nothing printed, and no training ends early: early stopping 
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from lthlib.data import IMAGE, Data
 from lthlib.errors import SpecError
 from lthlib.feed import Feed
 from lthlib.masks import Mask
-from lthlib.specs import Rep, Spec
+from lthlib.specs import Rep, Spec, span
 from lthlib.streams import stream
 
 Curves = dict[str, Tensor]  # `iteration` [E]; `val_loss`, `val_acc`, `test_loss`, ... [E, R]
@@ -32,8 +33,13 @@ def train(
     Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves: mean cross-entropy and accuracy (percent) on
     the trial's validation set, on the test set and on a fixed part of the trial's training set, at iterations 0,
     `eval_every`, 2 `eval_every`, ... and after the last step. `watch` is told the iteration at each evaluation.
+
+    Trainings that `span` has start at iteration k > 0 are given θ_k instead of θ₀. From k on they see the batches and
+    learning rates that they would see had they come there from 0; the optimiser's state is new and zero, Adam's count
+    of steps too. Their curves begin at k; the evaluations after that are at the iterations named above.
     """
     device = data.labels.device
+    ((first, last),) = {span(spec, rep) for rep in reps}  # a cohort keeps step
     splits = [data.split(spec.seed, rep.trial) for rep in reps]
     _check(spec, data, min(len(part) for part, _ in splits))
     whole, mask = ({name: value.to(device) for name, value in tensors.items()} for tensors in (theta0, mask))
@@ -42,7 +48,7 @@ def train(
     theta, mask = compact.narrow(whole, kept), compact.narrow(mask, kept)
     nets = cohort.of(spec, theta)
     optimiser = OPTIMISERS[spec.optimiser](spec, {name: theta[name] for name in nets.trained})
-    feed = Feed(spec, reps, [part for part, _ in splits], data, nets.units)
+    feed = Feed(spec, reps, [part for part, _ in splits], data, nets.units, first)
     asked = exams(spec, reps, splits, data)
     curves = []
 
@@ -57,17 +63,22 @@ def train(
         curves.append({"iteration": torch.tensor(i), **evaluate(nets, asked)})
         watch(i)
 
-    for i in range(0, spec.iterations, spec.eval_every):
-        examine(i)
-        length = min(spec.eval_every, spec.iterations - i)
-        feed.load(i, length)
-        if i == 0:
+    examine(first)
+    for i, after in pairwise(evaluations(spec, first, last)):
+        feed.load(i, after - i)
+        if i == first:
             step = cohort.repeatable(step, [*theta.values(), *optimiser.state, *feed.tensors], device)
-        for _ in range(length):
+        for _ in range(after - i):
             step()
-    examine(spec.iterations)
+        examine(after)
     theta_j = compact.widen(theta, kept, whole)
     return theta_j, {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
+
+
+def evaluations(spec: Spec, first: int, last: int) -> list[int]:
+    """The iterations at which a training is evaluated: the first, the multiples of `eval_every` after it, the last."""
+    every = spec.eval_every
+    return [first, *range((first // every + 1) * every, last, every), last]
 
 
 @torch.no_grad()

@@ -75,8 +75,8 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
         for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
             rows = tidy(job.spec, rep, left, curve(curves, row)).assign(**source)
             store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
-        report(str(chosen[0]), job.spec.iterations, len(todo))
-    if reps[0].arm not in tickets.TRUNKS:
+        report(str(chosen[0]), specs.span(job.spec, chosen[0])[1], len(todo))
+    if reps[0].arm not in specs.TRUNKS:
         return {}
     kept, theta_j = recall(store, job.spec, reps)
     for r, rep in enumerate(reps):
@@ -86,6 +86,20 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
                 f"have been made again elsewhere: delete *-t{rep.trial}-* of {specs.key(job.spec)} and run again"
             )
     return theta_j
+
+
+def reset(store: Store, spec: Spec, rep: Rep) -> Theta:
+    """Where a ticket starts from, as a cohort of one: θ₀, or with late rewinding the stored θ_k; StoreError if that is
+    not there."""
+    if specs.span(spec, rep)[0] == 0:
+        return tickets.initial(spec, [rep.trial])
+    opening = Rep(specs.OPENING, rep.trial)
+    if not store.has(spec, opening):
+        raise StoreError(
+            f"{rep} of {spec.network} {specs.key(spec)} starts where {opening} ends, which is not in {store.path}: run "
+            "the experiment again"
+        )
+    return recall(store, spec, [opening])[1]
 
 
 def tidy(spec: Spec, rep: Rep, left: dict[str, int], curve: dict[str, np.ndarray]) -> pd.DataFrame:
