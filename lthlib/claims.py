@@ -66,7 +66,7 @@ def best(trainings: pd.DataFrame) -> pd.DataFrame:
         first = experiment.iloc[0]
         full = first["data"] not in SUBSETS
         extent = experiment["trial"].nunique(), experiment["round"][experiment["arm"] == "ticket"].max()
-        return (not departures(first), first["iterations"], full, *extent)
+        return (not departures(first), experiment["iterations"].max(), full, *extent)
 
     experiments = [e for _, e in trainings.groupby(["network", "key"], observed=True)]
     largest = {e["network"].iloc[0]: e for e in sorted(experiments, key=size)}
