@@ -58,7 +58,7 @@ def predict(spec: Spec, store: str, device: str = "auto", workers: int | None = 
     if device != "cpu":
         torch.cuda.empty_cache()
     seconds = startup + makespan(spec, todo, workers, width) * spec.iterations * pace
-    return Cost(len(todo), workers, pace, seconds, memory, study.room(spec, todo))
+    return Cost(len(todo), workers, pace, seconds, memory, study.room(spec, todo, workers * width))
 
 
 def images(spec: Spec) -> float:

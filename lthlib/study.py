@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from lthlib import data, machine, networks, specs, work
+from lthlib import checkpoint, data, machine, networks, specs, work
 from lthlib.data import EXAMPLES
 from lthlib.errors import DataError, LthError, SpecError
 from lthlib.progress import Bars
@@ -81,6 +81,7 @@ def run(
     try:
         with executor(workers, bars, job) as pool:
             drive(pool, job, todo, bars)
+        Store(store).drop_checkpoints(spec, plan(spec))  # of cohorts that were killed while their rows were stored
     except BrokenExecutor:
         raise LthError(
             "a worker process died, perhaps for lack of memory (or, in a script, for lack of an if __name__ == "
@@ -98,8 +99,9 @@ def ready(
     shelf = Store(store)
     todo = missing(spec, shelf)
     workers = processes(workers, device, todo)
+    checkpoint.interval()
     if todo:
-        shelf.open(spec, need=room(spec, todo))
+        shelf.open(spec, need=room(spec, todo, workers * width(spec, device)))
         data.fetch(spec.data, data_root)
     return device, workers, todo
 
@@ -179,12 +181,14 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def room(spec: Spec, todo: list[Rep]) -> float:
-    """About the bytes that trainings need in a store: rows for each, weights and a mask for each ticket."""
+def room(spec: Spec, todo: list[Rep], at_once: int = 1) -> float:
+    """About the bytes that trainings need in a store: rows for each, weights and a mask for each ticket, and for as
+    many as are trained at once a checkpoint (weights and two moments) and the next, which is written beside it."""
     rows = 20_000 + 40 * (spec.iterations / spec.eval_every)
     total, left = weights(spec), ladder(spec)
     chains = [rep for rep in todo if rep.arm in specs.TRUNKS]
-    return rows * len(todo) + sum(4 * total * left[rep.round] / 100 + total / 8 for rep in chains)
+    kept = sum(4 * total * left[rep.round] / 100 + total / 8 for rep in chains)
+    return rows * len(todo) + kept + 2 * 3 * 4 * total * min(at_once, len(todo))
 
 
 def chunks(items: list, width: int) -> Iterator[tuple]:
