@@ -13,6 +13,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class Checkpoint:
 
     def __init__(self, store: Store, spec: Spec, reps: list[Rep], start: Theta, mask: Mask, data: Data, device: str):
         self.store, self.spec, self.reps = store, spec, reps
-        self.belongs = lambda: _belongs(spec, reps, start, mask, data, device)
+        self.belongs = cache(lambda: _belongs(spec, reps, start, mask, data, device))
         self.pause, self.began, self.before = interval(), time.perf_counter(), 0.0
         self.due = self.began + self.pause
 

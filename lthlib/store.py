@@ -15,6 +15,7 @@ import uuid
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -109,7 +110,8 @@ class Store:
         names = {self._file(spec, rep, "checkpoint").name for rep in reps}
         for file in self._folder(spec).glob("*.checkpoint*"):
             if file.name in names or file.name[1:].rpartition(".")[0] in names:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):  # gone already, or of a store that is only read
+                    file.unlink()
 
     def experiments(self, rows: pd.DataFrame) -> list[Spec]:
         """The experiments of these rows, each with the extent that was asked for last."""

@@ -70,10 +70,12 @@ def run(
 
     On a CPU each of `workers` processes of one thread (default: one per core) trains one network at a time; on an
     accelerator one process trains whole cohorts. It may be killed at any moment and called again: what is stored stays,
-    and the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
+    what was under way goes on from its checkpoint, and the rest comes out the same. Raises SpecError, DataError or
+    StoreError, in one line, before training starts.
     """
     device, workers, todo = ready(spec, store, data_root, device, workers)
     if not todo:
+        Store(store).drop_checkpoints(spec, plan(spec))
         return
     job = Job(replace(spec, rounds=depth(spec)), (), Path(store).absolute(), data_root, device)
     trainings = len(plan(spec))
@@ -236,7 +238,7 @@ def executor(workers: int, bars: Bars, job: Job) -> Iterator[Executor]:
     pool = ProcessPoolExecutor(workers, context, _start, (bars.queue, job, _lent(job)))
     try:
         yield pool
-    except BaseException:  # Ctrl-C too: a training under way is lost, files are whole
+    except BaseException:  # Ctrl-C too: of a training under way its checkpoint is left, and files are whole
         for process in list((pool._processes or {}).values()):
             process.terminate()
         raise

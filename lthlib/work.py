@@ -68,19 +68,18 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
     if todo:
         chosen, begun, masked = [reps[r] for r in todo], take(start, todo), take(mask, todo)
-        kept = Checkpoint(store, job.spec, chosen, begun, masked, images, job.device)
-        watch = lambda i: report(str(chosen[0]), i, 0)  # noqa: E731
-        go = partial(train, job.spec, begun, masked, chosen, images, watch, offer=kept.offer)
+        half = Checkpoint(store, job.spec, chosen, begun, masked, images, job.device)
+        go = partial(train, job.spec, begun, masked, chosen, images, lambda i: report(str(chosen[0]), i, 0))
         try:
-            theta_j, curves = go(resume=kept.read())
+            theta_j, curves = go(resume=half.read(), offer=half.offer)
         except Unfit as error:
-            kept.refuse(error)
-            theta_j, curves = go()
-        source = provenance.of(job.spec, images, job.device, kept.seconds / len(todo))
+            half.refuse(error)
+            theta_j, curves = go(offer=half.offer)
+        source = provenance.of(job.spec, images, job.device, half.seconds / len(todo))
         for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
             rows = tidy(job.spec, rep, left, curve(curves, row)).assign(**source)
             store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
-        kept.drop()
+        half.drop()
         report(str(chosen[0]), specs.span(job.spec, chosen[0])[1], len(todo))
     if reps[0].arm not in specs.TRUNKS:
         return {}
