@@ -92,7 +92,7 @@ def experiments(
         first = experiment.iloc[0]
         full = first["data"] not in SUBSETS
         extent = experiment["trial"].nunique(), experiment["round"][experiment["arm"] == "ticket"].max()
-        return (not departures(first, line), first["iterations"], full, *extent)
+        return (not departures(first, line), experiment["iterations"].max(), full, *extent)
 
     found = [e for _, e in trainings[trainings["network"] == network].groupby("key", observed=True)]
     return sorted((e for e in found if of(e.iloc[0], setting, variation)), key=size, reverse=True)

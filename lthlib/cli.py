@@ -146,6 +146,7 @@ SIZES = {
     "reinits": "new draws per ticket in the reinit arms",
     "randoms": "random masks per ticket",
     "seed": "of all randomness",
+    "rewind": "iteration that tickets are reset to",
 }
 OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", "arms", *NAMES, *SIZES)]
 
@@ -213,6 +214,7 @@ def _status(options: argparse.Namespace) -> None:
                 "key": specs.key(spec),
                 "data": spec.data,
                 "iterations": spec.iterations,
+                "rewind": spec.rewind,
                 "stored": len(trainings),
                 "planned": len(plan(spec)),
                 "missing": len(set(map(tuple, plan(spec))) - stored),
@@ -226,7 +228,8 @@ def _status(options: argparse.Namespace) -> None:
     elif not lines:
         print(f"the store {options.store} is empty: lth run lenet")
     else:
-        table = pd.DataFrame(lines).drop(columns="devices")
+        dull = ["devices"] if any(line["rewind"] for line in lines) else ["devices", "rewind"]
+        table = pd.DataFrame(lines).drop(columns=dull)
         table["by_arm"] = table["by_arm"].map(lambda counts: ", ".join(f"{n} {arm}" for arm, n in counts.items()))
         print(table.to_string(index=False))
 
@@ -245,7 +248,7 @@ def _claims(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     """Pack all rows of each experiment into one Parquet file, as the book reads them; other trainings there stay. With
-    --trial and --round: write one ticket, its mask and its initial weights, to a safetensors FILE."""
+    --trial and --round: write one ticket, its mask and the weights it starts from, to a safetensors FILE."""
     store = _existing(options.store)
     wanted = (options.trial, options.round)
     if wanted == (None, None) and not (options.profile or options.force):
@@ -254,7 +257,7 @@ def _export(options: argparse.Namespace) -> None:
         return
     if None in wanted or len(options.names) != 2 or options.to:
         raise SpecError("a ticket is written with lth export NETWORK --trial T --round N FILE")
-    from lthlib import exchange, tickets, work
+    from lthlib import exchange, work
     from lthlib.cohort import rows
 
     name, file = options.names
@@ -263,7 +266,7 @@ def _export(options: argparse.Namespace) -> None:
         what = f"{rep} of {spec.network} {specs.key(spec)}"
         raise SpecError(f"{what} is not in {store.path}: {_stored_tickets(store, spec)}")
     mask, _ = work.recall(store, spec, [rep])
-    print(exchange.save(file, spec, rep, rows(mask)[0], rows(tickets.initial(spec, [rep.trial]))[0], options.force))
+    print(exchange.save(file, spec, rep, rows(mask)[0], rows(work.reset(store, spec, rep))[0], options.force))
 
 
 def _experiments(store: Store, names: list[str]) -> list[specs.Spec]:
@@ -289,8 +292,14 @@ def _the_experiment(store: Store, name: str, profile: str | None) -> specs.Spec:
 
 
 def _listed(found: list[specs.Spec]) -> str:
-    each = (f"{specs.key(s)} ({s.network}, {s.data}, {s.iterations:,} iterations, lr {s.lr:g})" for s in found)
+    each = (
+        f"{specs.key(s)} ({s.network}, {s.data}, {s.iterations:,} iterations, {_reset(s)}lr {s.lr:g})" for s in found
+    )
     return ", ".join(each) or "none at all"
+
+
+def _reset(spec: specs.Spec) -> str:
+    return f"rewound to {spec.rewind:,}, " if spec.rewind else ""
 
 
 def _stored_tickets(store: Store, spec: specs.Spec) -> str:

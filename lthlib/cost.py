@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from lthlib import masks, networks, study, tickets
+from lthlib import masks, networks, specs, study, tickets
 from lthlib.data import EXAMPLES, Data
 from lthlib.specs import Rep, Spec
 from lthlib.store import Store
@@ -57,8 +57,8 @@ def predict(spec: Spec, store: str, device: str = "auto", workers: int | None = 
         memory = sum(run(peak, [device] * workers)) + workers * images(spec)
     if device != "cpu":
         torch.cuda.empty_cache()
-    seconds = startup + makespan(todo, workers, width) * spec.iterations * pace
-    return Cost(len(todo), workers, pace, seconds, memory, study.room(spec, todo))
+    seconds = startup + makespan(spec, todo, workers, width) * spec.iterations * pace
+    return Cost(len(todo), workers, pace, seconds, memory, study.room(spec, todo, workers * width))
 
 
 def images(spec: Spec) -> float:
@@ -92,7 +92,7 @@ def paces(
     includes it: after 20 of every 100 iterations, a fifth of the images.
     """
     known = max(1, round(spec.train_eval * length / spec.eval_every))
-    short = replace(spec, iterations=length * (stretches + 1), eval_every=length, train_eval=known)
+    short = replace(spec, iterations=length * (stretches + 1), eval_every=length, train_eval=known, rewind=0)
     examples = scaled(spec, length)
     reps = [Rep("ticket", trial) for trial in range(replicates)]
     theta = tickets.initial(spec, list(range(replicates)))
@@ -122,15 +122,21 @@ def scaled(spec: Spec, length: int) -> Data:
 TRAINED = 6_000  # images to train on, more than a cache holds
 
 
-def makespan(todo: list[Rep], workers: int, width: int) -> float:
+def makespan(spec: Spec, todo: list[Rep], workers: int, width: int) -> float:
     """How many trainings one after the other the whole takes: chains of tickets first, branches behind their chain,
-    each to the next process that is free. A cohort of several counts as so many."""
+    each to the next process that is free. A cohort of several counts as so many, a training that starts late or ends
+    early as the part of the iterations that it takes."""
+
+    def part(rep: Rep) -> float:
+        first, last = specs.span(spec, rep)
+        return (last - first) / spec.iterations
+
     free = [0.0] * workers
     ready: list[tuple[float, float]] = []  # when a task may start, and how long it takes
     for some in study.chunks(sorted({rep.trial for rep in todo}), width):
         done = heapq.heappop(free)
-        for trunk in tickets.TRUNKS:  # the second chain follows the first in the same process, as likely as not
-            done += sum(rep.arm == trunk and rep.trial in some for rep in todo)
+        for trunk in specs.TRUNKS:  # the second chain follows the first in the same process, as likely as not
+            done += sum(part(rep) for rep in todo if rep.arm == trunk and rep.trial in some)
             ready += [(done, float(len(c))) for c in study.chunks(study.hanging(todo, trunk, some), width)]
         heapq.heappush(free, done)
     for start, length in sorted(ready):

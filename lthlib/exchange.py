@@ -1,8 +1,9 @@
 """Tickets as files that other programs can read: mask, initial weights and what they are, in one safetensors file.
 
 Tensors are `mask.<parameter>`, bool, of the layers that may be pruned, and `theta0.<parameter>`, float32, of all
-parameters and of batch-norm's statistics. θ₀ is stored whole; the ticket is m ⊙ θ₀. Without this library, on a module
-`net` whose parameters have these names:
+parameters and of batch-norm's statistics. θ₀ is stored whole; the ticket is m ⊙ θ₀. With late rewinding θ_k is stored
+under the same names, and the metadata's `rewind` is k, where training starts; else it is 0. Without this library, on a
+module `net` whose parameters have these names:
 
     from safetensors.torch import load_file
 
@@ -26,13 +27,14 @@ from lthlib.store import replace_file
 
 USAGE = (
     "theta0.<parameter> is where a parameter starts, mask.<parameter> is true where a weight is left: load their "
-    "product into the network, and keep at 0 what is pruned while it trains"
+    "product into the network, and keep at 0 what is pruned while it trains; it starts at the iteration that rewind "
+    "says, which matters where learning rates have a schedule"
 )
 
 
 class Ticket(NamedTuple):
-    """One network: 0/1 float masks of its pruned layers, its initial weights, and the file's metadata. Its Spec is
-    `specs.from_json(metadata["spec"])`; to train it, put both into a cohort with `cohort.stack([...])`."""
+    """One network: 0/1 float masks of its pruned layers, the weights it starts from, and the file's metadata. Its Spec
+    is `specs.from_json(metadata["spec"])`; to train it, put both into a cohort with `cohort.stack([...])`."""
 
     mask: dict[str, Tensor]
     theta0: dict[str, Tensor]
@@ -93,6 +95,7 @@ def describe(spec: Spec, rep: Rep, mask: dict[str, Tensor], theta0: dict[str, Te
         "usage": USAGE,
         "network": spec.network,
         **{name: str(value) for name, value in rep._asdict().items()},
+        "rewind": str(specs.span(spec, rep)[0]),  # the iteration that it starts at, whose weights theta0 are
         "P_m": f"{100 * left / sum(weights.values()):.4f}",  # percent of the weights left
         "key": specs.key(spec),
         "spec": specs.as_json(spec),

@@ -5,23 +5,26 @@ device, so that an iteration there asks nothing of the host.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from lthlib.data import Data, batches
-from lthlib.specs import Rep, Spec
+from lthlib.specs import OPENING, Rep, Spec
 from lthlib.streams import stream
 
 Draws = dict[str, Tensor]
 
 
 class Feed:
-    """The iterations of R trainings. `tensors` are changed in place, never replaced."""
+    """The iterations of R trainings from `first` on; what comes before is drawn and thrown away, so that an iteration
+    is fed the same wherever a training starts. `tensors` are changed in place, never replaced."""
 
-    def __init__(self, spec: Spec, reps: list[Rep], parts: list[Tensor], data: Data, units: int):
+    def __init__(self, spec: Spec, reps: list[Rep], parts: list[Tensor], data: Data, units: int, first: int = 0):
         self.spec, self.data = spec, data
-        self.sources = [draws(spec, rep, part, units) for rep, part in zip(reps, parts, strict=True)]
+        every = [draws(spec, rep, part, units) for rep, part in zip(reps, parts, strict=True)]
+        self.sources = [islice(source, first, None) for source in every]
         self.stretch: Draws = {}
         self.now = torch.zeros(1, dtype=torch.int64, device=data.labels.device)
 
@@ -30,15 +33,15 @@ class Feed:
         return [self.now, *self.stretch.values()]
 
     def load(self, start: int, length: int) -> None:
-        """Draw the iterations from `start` on, at most as many as the first time."""
+        """Draw the iterations from `start` on: at most `eval_every`, or as many as the first time."""
         drawn = [[next(source) for _ in range(length)] for source in self.sources]
         rates = torch.tensor([rate(self.spec, i) for i in range(start, start + length)])
         fresh = {name: torch.stack([torch.stack([d[name] for d in row]) for row in drawn], 1) for name in drawn[0][0]}
+        most = max(length, min(self.spec.eval_every, self.spec.iterations))
         for name, value in {**fresh, "lr": rates}.items():
-            if name in self.stretch:
-                self.stretch[name][:length].copy_(value)
-            else:
-                self.stretch[name] = value.to(self.now.device, copy=True)
+            if name not in self.stretch:
+                self.stretch[name] = torch.empty(most, *value.shape[1:], dtype=value.dtype, device=self.now.device)
+            self.stretch[name][:length].copy_(value)
         self.now.zero_()
 
     def next(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
@@ -58,7 +61,8 @@ def rate(spec: Spec, i: int) -> float:
 
 def draws(spec: Spec, rep: Rep, part: Tensor, units: int) -> Iterator[Draws]:
     """Without end, what one training draws for an iteration: `index` [B] of its batch; with augmentation `shift` [B, 2]
-    and `flip` [B]; with dropout `keep` [B, units]."""
+    and `flip` [B]; with dropout `keep` [B, units]. The opening draws what the dense network draws."""
+    rep = Rep("ticket", rep.trial) if rep.arm == OPENING else rep
     moves, units_kept = (
         stream(spec.seed, rep.trial, name, rep.arm, rep.round, rep.draw) for name in ("augment", "dropout")
     )

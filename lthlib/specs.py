@@ -21,8 +21,10 @@ ARMS = {
     "continued": "pruned and trained on, round after round, and reset once at the end (Appendix B strategy 2)",
 }
 CONTINUING = "continuing"  # not asked for by name: the trainings between the prunings of `continued`
-TRUNKS = ("ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
+OPENING = "opening"  # not asked for by name: the dense network's first iterations, to whose end `rewind` resets
+TRUNKS = (OPENING, "ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
 SECTION_2 = ("ticket", "reinit", "random", "oneshot", "oneshot_reinit")
+REWOUND = ("ticket", "reinit", "random")  # the arms that can be run of tickets that are reset to θ_k
 
 OPTIMISERS = ("adam", "sgd")
 DATA = {
@@ -120,6 +122,7 @@ class Spec:
     width: float = 1.0  # filters and hidden units, as a fraction of the paper's
     precision: str = "fp32"
     sigma: float = 0.0  # of Gaussian initial weights (Appendix G.5); 0 is the paper's Glorot initialisation
+    rewind: int = 0  # the iteration k to whose weights θ_k survivors are reset; 0 is the paper's θ₀
 
     trials: int = _extent(5)
     rounds: int = _extent(28)
@@ -136,7 +139,7 @@ class Spec:
                 object.__setattr__(self, f.name, float(getattr(self, f.name)))
         for name in ("iterations", "batch", "eval_every", "train_eval", "trials", "branch_step", "oneshot_step"):
             _require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("rounds", "reinits", "randoms", "seed", "warmup"):
+        for name in ("rounds", "reinits", "randoms", "seed", "warmup", "rewind"):
             _require(getattr(self, name) >= 0, f"{name} must be at least 0, not {getattr(self, name)}")
         _require(0 <= self.sigma < math.inf, f"sigma must be at least 0, not {self.sigma}")
         for name in ("rate_fc", "rate_out", "rate_conv", "momentum", "weight_decay", "dropout"):
@@ -168,6 +171,14 @@ class Spec:
             _require(arm in ARMS, f"unknown arm '{arm}'; choose from {_names(ARMS)}")
         _require(bool(self.arms), f"no arm to run; choose from {_names(ARMS)}")
         _require(len(set(self.arms)) == len(self.arms), f"an arm is named twice: {', '.join(self.arms)}")
+        _require(
+            self.rewind < self.iterations,
+            f"rewind must be less than the {self.iterations:,} iterations, not {self.rewind:,}",
+        )
+        _require(
+            not self.rewind or set(self.arms) <= set(REWOUND),
+            f"rewind is for the arms {_names(REWOUND)}: leave out {_names(a for a in self.arms if a not in REWOUND)}",
+        )
 
 
 # Figure 2 of the paper, one entry per network.
@@ -275,7 +286,8 @@ def spec(
 
     What the profile scales down is a line of Figure 2, or the network in one of its `SETTINGS`, perhaps in a variation:
     fields by name, in the paper's own iterations. With other iterations warmup and drops change in proportion, unless
-    they are among the changes. Raises SpecError, in one line, for an unknown name or a value out of range.
+    they are among the changes; `rewind` is taken as it is. Raises SpecError, in one line, for an unknown name or a
+    value out of range.
     """
     _require(network in PAPER, f"unknown network '{network}'; choose from {_names(PAPER)}")
     _require(profile in PROFILES, f"unknown profile '{profile}'; choose from {_names(PROFILES)}")
@@ -309,6 +321,14 @@ def _fields(changes: Mapping[str, Any]) -> dict[str, Any]:
         if name in _LISTS and isinstance(value, list):
             changes[name] = tuple(value)
     return changes
+
+
+def span(spec: Spec, rep: Rep) -> tuple[int, int]:
+    """The first iteration of a training and the one it ends before: all of them, but with `rewind` = k a ticket that
+    was pruned starts at k, and the opening ends there."""
+    if rep.arm == OPENING:
+        return 0, spec.rewind
+    return spec.rewind if rep.arm == "ticket" and rep.round else 0, spec.iterations
 
 
 def key(spec: Spec) -> str:

@@ -3,6 +3,7 @@
     <store>/<network>-<key>/spec.json                    the experiment, as it was asked for last
                             ticket-t0-r03-d0.parquet     one row per evaluation, with its provenance
                             ticket-t0-r03-d0.npz         what a later round, a branch or an analysis needs of it
+                            ticket-t0-r04-d0.checkpoint  of a training under way, deleted when it is stored
 
 A file appears by renaming a finished one, so that it is whole or absent, whoever else writes. `results/` is read by the
 same code: there, `pack` has put all the rows of an experiment into one file.
@@ -14,7 +15,9 @@ import uuid
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,6 +30,7 @@ from lthlib.errors import StoreError
 from lthlib.specs import TRUNKS, Rep, Spec
 
 Arrays = dict[str, np.ndarray]
+State = TypeVar("State")
 
 
 class Store:
@@ -80,6 +84,34 @@ class Store:
         """What `save` kept of a training."""
         with np.load(self._file(spec, rep, "npz")) as kept:
             return dict(kept)
+
+    def checkpoint(self, spec: Spec, rep: Rep, read: Callable[[Path], State]) -> State | None:
+        """What `read` makes of the checkpoint of a training that is under way; None if there is none. One that is
+        damaged, or at which `read` raises, is set aside with a warning."""
+        found = []
+
+        def check(file):
+            _check_arrays(file)
+            found.append(read(file))
+
+        return found[0] if _whole(self._file(spec, rep, "checkpoint"), check) else None
+
+    def save_checkpoint(self, spec: Spec, rep: Rep, arrays: Arrays) -> None:
+        """Store a checkpoint in the place of the last one. StoreError if that cannot be."""
+        try:
+            replace_file(self._file(spec, rep, "checkpoint"), lambda path: _write_npz(path, arrays, np.savez))
+        except OSError as error:
+            raise StoreError(
+                f"cannot write a checkpoint of {rep} ({error.strerror or error}): trained on without"
+            ) from None
+
+    def drop_checkpoints(self, spec: Spec, reps: list[Rep]) -> None:
+        """Delete what there is of checkpoints of trainings that are stored, half written ones too."""
+        names = {self._file(spec, rep, "checkpoint").name for rep in reps}
+        for file in self._folder(spec).glob("*.checkpoint*"):
+            if file.name in names or file.name[1:].rpartition(".")[0] in names:
+                with suppress(OSError):  # gone already, or of a store that is only read
+                    file.unlink()
 
     def experiments(self, rows: pd.DataFrame) -> list[Spec]:
         """The experiments of these rows, each with the extent that was asked for last."""
@@ -214,6 +246,6 @@ def replace_file(file: Path, write) -> None:
         part.unlink(missing_ok=True)
 
 
-def _write_npz(path: Path, arrays: Arrays) -> None:
+def _write_npz(path: Path, arrays: Arrays, write: Callable = np.savez_compressed) -> None:
     with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        write(file, **arrays)

@@ -14,20 +14,21 @@ from pathlib import Path
 
 import torch
 
-from lthlib import data, machine, networks, specs, work
+from lthlib import checkpoint, data, machine, networks, specs, work
 from lthlib.data import EXAMPLES
 from lthlib.errors import DataError, LthError, SpecError
 from lthlib.progress import Bars
-from lthlib.specs import CONTINUING, ONESHOT_LEVELS, Rep, Spec
+from lthlib.specs import CONTINUING, ONESHOT_LEVELS, OPENING, Rep, Spec
 from lthlib.store import Store
-from lthlib.tickets import BRANCHES, TRUNKS, ladder, source, weights
+from lthlib.tickets import BRANCHES, ladder, source, weights
 from lthlib.work import Job
 
 
 def plan(spec: Spec) -> list[Rep]:
-    """Every training of an experiment: its trunks (a trial's tickets, of which round 0 is the dense network, and the
-    chain that is trained on without resetting), then branches."""
-    trunk = [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(depth(spec) + 1)]
+    """Every training of an experiment: its trunks (with late rewinding the dense network's opening, a trial's tickets,
+    of which round 0 is the dense network, and the chain that is trained on without resetting), then branches."""
+    trunk = [Rep(OPENING, trial) for trial in range(spec.trials)] if spec.rewind else []
+    trunk += [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(depth(spec) + 1)]
     if "continued" in spec.arms:
         trunk += [Rep(CONTINUING, trial, n) for trial in range(spec.trials) for n in range(1, spec.rounds + 1)]
     return trunk + [rep for trial in range(spec.trials) for rep in branches(spec, trial)]
@@ -69,10 +70,12 @@ def run(
 
     On a CPU each of `workers` processes of one thread (default: one per core) trains one network at a time; on an
     accelerator one process trains whole cohorts. It may be killed at any moment and called again: what is stored stays,
-    and the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
+    what was under way goes on from its checkpoint, and the rest comes out the same. Raises SpecError, DataError or
+    StoreError, in one line, before training starts.
     """
     device, workers, todo = ready(spec, store, data_root, device, workers)
     if not todo:
+        Store(store).drop_checkpoints(spec, plan(spec))
         return
     job = Job(replace(spec, rounds=depth(spec)), (), Path(store).absolute(), data_root, device)
     trainings = len(plan(spec))
@@ -80,6 +83,7 @@ def run(
     try:
         with executor(workers, bars, job) as pool:
             drive(pool, job, todo, bars)
+        Store(store).drop_checkpoints(spec, plan(spec))  # of cohorts that were killed while their rows were stored
     except BrokenExecutor:
         raise LthError(
             "a worker process died, perhaps for lack of memory (or, in a script, for lack of an if __name__ == "
@@ -97,8 +101,9 @@ def ready(
     shelf = Store(store)
     todo = missing(spec, shelf)
     workers = processes(workers, device, todo)
+    checkpoint.interval()
     if todo:
-        shelf.open(spec, need=room(spec, todo))
+        shelf.open(spec, need=room(spec, todo, workers * width(spec, device)))
         data.fetch(spec.data, data_root)
     return device, workers, todo
 
@@ -178,12 +183,14 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def room(spec: Spec, todo: list[Rep]) -> float:
-    """About the bytes that trainings need in a store: rows for each, weights and a mask for each ticket."""
+def room(spec: Spec, todo: list[Rep], at_once: int = 1) -> float:
+    """About the bytes that trainings need in a store: rows for each, weights and a mask for each ticket, and for as
+    many as are trained at once a checkpoint (weights and two moments) and the next, which is written beside it."""
     rows = 20_000 + 40 * (spec.iterations / spec.eval_every)
     total, left = weights(spec), ladder(spec)
-    chains = [rep for rep in todo if rep.arm in TRUNKS]
-    return rows * len(todo) + sum(4 * total * left[rep.round] / 100 + total / 8 for rep in chains)
+    chains = [rep for rep in todo if rep.arm in specs.TRUNKS]
+    kept = sum(4 * total * left[rep.round] / 100 + total / 8 for rep in chains)
+    return rows * len(todo) + kept + 2 * 3 * 4 * total * min(at_once, len(todo))
 
 
 def chunks(items: list, width: int) -> Iterator[tuple]:
@@ -231,7 +238,7 @@ def executor(workers: int, bars: Bars, job: Job) -> Iterator[Executor]:
     pool = ProcessPoolExecutor(workers, context, _start, (bars.queue, job, _lent(job)))
     try:
         yield pool
-    except BaseException:  # Ctrl-C too: a training under way is lost, files are whole
+    except BaseException:  # Ctrl-C too: of a training under way its checkpoint is left, and files are whole
         for process in list((pool._processes or {}).values()):
             process.terminate()
         raise

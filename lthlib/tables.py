@@ -68,7 +68,7 @@ def scale(rows: pd.DataFrame) -> Table:
 
 def rounds(rows: pd.DataFrame) -> Table:
     """Early stop and accuracy there, by arm and round: means over trials."""
-    trainings = summarise(rows)
+    trainings = summarise(rows[rows["arm"].isin(ARMS)])
     stop, accuracy = (spread(trainings, name) for name in ("es", "acc_es"))
     table = pd.DataFrame(
         {

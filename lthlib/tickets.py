@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lthlib import masks, networks, specs
+from lthlib import masks, networks
 from lthlib.cohort import Theta, stack
 from lthlib.masks import Mask
-from lthlib.specs import CONTINUING, Rep, Spec
+from lthlib.specs import CONTINUING, OPENING, Rep, Spec
 from lthlib.streams import stream
 
 Train = Callable[[Theta, Mask, list[Rep]], Theta]  # start, masks, which trainings -> θ_j
@@ -14,7 +14,8 @@ Train = Callable[[Theta, Mask, list[Rep]], Theta]  # start, masks, which trainin
 
 @dataclass(frozen=True)
 class Round:
-    """One round of a cohort: the masks it trained with and the weights it ended at. The ticket is (mask, θ₀)."""
+    """One round of a cohort: the masks it trained with and the weights it ended at. The ticket is (mask, θ₀), or with
+    late rewinding (mask, θ_k)."""
 
     number: int
     mask: Mask
@@ -22,15 +23,17 @@ class Round:
 
 
 def find_winning_tickets(spec: Spec, trials: list[int], train: Train) -> Iterator[Round]:
-    """Iterative pruning with resetting: Strategy 1 of the paper (Section 2, Appendix B), for several trials at once."""
+    """Iterative pruning with resetting: Strategy 1 of the paper (Section 2, Appendix B), for several trials at once.
+    With `spec.rewind` = k survivors are reset to θ_k instead, and trained from iteration k on (Frankle et al. 2019)."""
     theta0 = initial(spec, trials)  # 1. θ₀ ~ D_θ
     m = masks.ones(theta0, _layers(spec))  #    m = 1^|θ|
+    theta_k = train(theta0, m, [Rep(OPENING, trial) for trial in trials]) if spec.rewind else theta0
     for n in range(spec.rounds + 1):
         reps = [Rep("ticket", trial, n) for trial in trials]
-        theta_j = train(theta0, m, reps)  # 2. f(x; m ⊙ θ₀), j iterations
+        theta_j = train(theta_k if n else theta0, m, reps)  # 2. f(x; m ⊙ θ₀), j iterations
         yield Round(n, m, theta_j)
         m = masks.prune(theta_j, m, rates(spec), together(spec))  # 3. m′: drop smallest |θ_j|
-        # 4. reset: the next turn trains θ₀ again
+        # 4. reset: the next turn trains θ₀ again (θ_k, which is θ₀ but with late rewinding)
 
 
 def prune_and_train_on(spec: Spec, trials: list[int], train: Train) -> Iterator[Round]:
@@ -43,7 +46,8 @@ def prune_and_train_on(spec: Spec, trials: list[int], train: Train) -> Iterator[
         m = masks.prune(theta, m, rates(spec), together(spec))
 
 
-TRUNKS = dict(zip(specs.TRUNKS, (find_winning_tickets, prune_and_train_on), strict=True))
+# What a process trains as one chain; the opening is trained with the tickets that need it.
+TRUNKS = {"ticket": find_winning_tickets, CONTINUING: prune_and_train_on}
 
 
 def initial(spec: Spec, trials: list[int]) -> Theta:

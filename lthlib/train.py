@@ -4,6 +4,7 @@ No file is written, nothing printed, and no training ends early: early stopping 
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,23 +18,44 @@ from lthlib.data import IMAGE, Data
 from lthlib.errors import SpecError
 from lthlib.feed import Feed
 from lthlib.masks import Mask
-from lthlib.specs import Rep, Spec
+from lthlib.specs import Rep, Spec, span
 from lthlib.streams import stream
 
 Curves = dict[str, Tensor]  # `iteration` [E]; `val_loss`, `val_acc`, `test_loss`, ... [E, R]
+State = dict[str, Tensor]  # of a training under way: `theta.<name>`, `optimiser.<n>`, and `curve.<name>` so far
 Exams = dict[str, tuple[Tensor, Tensor]]  # a name -> inputs [R, M, ...] and labels [R, M]
 
 
+class Unfit(ValueError):
+    """A state to resume from that is not one of this training."""
+
+
 def train(
-    spec: Spec, theta0: Theta, mask: Mask, reps: list[Rep], data: Data, watch: Callable[[int], None] = lambda i: None
+    spec: Spec,
+    theta0: Theta,
+    mask: Mask,
+    reps: list[Rep],
+    data: Data,
+    watch: Callable[[int], None] = lambda i: None,
+    resume: State | None = None,
+    offer: Callable[[Callable[[], State]], None] = lambda take: None,
 ) -> tuple[Theta, Curves]:
     """Train f(x; m ⊙ θ) from θ₀ for `spec.iterations` steps, R networks at once; θ₀ and m are left as they are.
 
     Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves: mean cross-entropy and accuracy (percent) on
     the trial's validation set, on the test set and on a fixed part of the trial's training set, at iterations 0,
     `eval_every`, 2 `eval_every`, ... and after the last step. `watch` is told the iteration at each evaluation.
+
+    Trainings that `span` has start at iteration k > 0 are given θ_k instead of θ₀. From k on they see the batches and
+    learning rates that they would see had they come there from 0; the optimiser's state is new and zero, Adam's count
+    of steps too. Their curves begin at k; the evaluations after that are at the iterations named above.
+
+    After each evaluation but the first and the last `offer` is given a function that takes the state of the training,
+    in tensors that the next step changes. With the same arguments and `resume`, such a state, the training goes on from
+    there, as if it had never ended; Unfit if its tensors are not those of this training.
     """
     device = data.labels.device
+    ((first, last),) = {span(spec, rep) for rep in reps}  # a cohort keeps step
     splits = [data.split(spec.seed, rep.trial) for rep in reps]
     _check(spec, data, min(len(part) for part, _ in splits))
     whole, mask = ({name: value.to(device) for name, value in tensors.items()} for tensors in (theta0, mask))
@@ -42,7 +64,12 @@ def train(
     theta, mask = compact.narrow(whole, kept), compact.narrow(mask, kept)
     nets = cohort.of(spec, theta)
     optimiser = OPTIMISERS[spec.optimiser](spec, {name: theta[name] for name in nets.trained})
-    feed = Feed(spec, reps, [part for part, _ in splits], data, nets.units)
+    moving = {f"theta.{name}": value for name, value in theta.items()}
+    moving |= {f"optimiser.{n}": value for n, value in enumerate(optimiser.state)}
+    points = evaluations(spec, first, last)
+    past = _restore(moving, points, resume) if resume else {}
+    begin = int(past["iteration"][-1]) if past else first
+    feed = Feed(spec, reps, [part for part, _ in splits], data, nets.units, begin)
     asked = exams(spec, reps, splits, data)
     curves = []
 
@@ -57,17 +84,40 @@ def train(
         curves.append({"iteration": torch.tensor(i), **evaluate(nets, asked)})
         watch(i)
 
-    for i in range(0, spec.iterations, spec.eval_every):
-        examine(i)
-        length = min(spec.eval_every, spec.iterations - i)
-        feed.load(i, length)
-        if i == 0:
+    def recorded():
+        since = {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
+        return {name: torch.cat([past[name], value]) for name, value in since.items()} if past else since
+
+    if not past:
+        examine(first)
+    for i, after in pairwise(points[points.index(begin) :]):
+        feed.load(i, after - i)
+        if i == begin:
             step = cohort.repeatable(step, [*theta.values(), *optimiser.state, *feed.tensors], device)
-        for _ in range(length):
+        for _ in range(after - i):
             step()
-    examine(spec.iterations)
-    theta_j = compact.widen(theta, kept, whole)
-    return theta_j, {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
+        examine(after)
+        if after < last:
+            offer(lambda: moving | {f"curve.{name}": value for name, value in recorded().items()})
+    return compact.widen(theta, kept, whole), recorded()
+
+
+def _restore(moving: dict[str, Tensor], points: list[int], state: State) -> Curves:
+    """Make what moves what it was, and give the curves up to there."""
+    curves = {name.removeprefix("curve."): value for name, value in state.items() if name.startswith("curve.")}
+    shapes, had = ({n: (v.shape, v.dtype) for n, v in tensors.items() if n in moving} for tensors in (moving, state))
+    done = curves["iteration"].tolist() if "iteration" in curves else []
+    if shapes != had or not done or done != points[: len(done)] or len(done) == len(points):
+        raise Unfit("it is of other tensors or other iterations")
+    for name, value in moving.items():
+        value.copy_(state[name])
+    return curves
+
+
+def evaluations(spec: Spec, first: int, last: int) -> list[int]:
+    """The iterations at which a training is evaluated: the first, the multiples of `eval_every` after it, the last."""
+    every = spec.eval_every
+    return [first, *range((first // every + 1) * every, last, every), last]
 
 
 @torch.no_grad()

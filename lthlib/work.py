@@ -1,7 +1,6 @@
 """What one worker does at a stretch: a chain of trainings, or a cohort of branches, trained and stored."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +11,13 @@ import pandas as pd
 import torch
 
 from lthlib import data, masks, networks, provenance, specs, tickets
+from lthlib.checkpoint import Checkpoint
 from lthlib.cohort import Theta, join, stack, take
 from lthlib.errors import StoreError
 from lthlib.masks import Mask
 from lthlib.specs import Rep, Spec
 from lthlib.store import Arrays, Store
-from lthlib.train import Curves, train
+from lthlib.train import Curves, Unfit, train
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,26 @@ def _branch(job: Job, remember: Callable) -> None:
 
 
 def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: Mask, reps: list[Rep]) -> Theta:
-    """θ_j of each training: from the store if it is there, else trained and stored."""
+    """θ_j of each training: from the store if it is there, else trained, from a checkpoint on if there is one, and
+    stored."""
     store = Store(job.store)
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
     if todo:
-        chosen, masked = [reps[r] for r in todo], take(mask, todo)
-        began = time.perf_counter()
-        theta_j, curves = train(
-            job.spec, take(start, todo), masked, chosen, images, lambda i: report(str(chosen[0]), i, 0)
-        )
-        source = provenance.of(job.spec, images, job.device, (time.perf_counter() - began) / len(todo))
+        chosen, begun, masked = [reps[r] for r in todo], take(start, todo), take(mask, todo)
+        half = Checkpoint(store, job.spec, chosen, begun, masked, images, job.device)
+        go = partial(train, job.spec, begun, masked, chosen, images, lambda i: report(str(chosen[0]), i, 0))
+        try:
+            theta_j, curves = go(resume=half.read(), offer=half.offer)
+        except Unfit as error:
+            half.refuse(error)
+            theta_j, curves = go(offer=half.offer)
+        source = provenance.of(job.spec, images, job.device, half.seconds / len(todo))
         for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
             rows = tidy(job.spec, rep, left, curve(curves, row)).assign(**source)
             store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
-        report(str(chosen[0]), job.spec.iterations, len(todo))
-    if reps[0].arm not in tickets.TRUNKS:
+        half.drop()
+        report(str(chosen[0]), specs.span(job.spec, chosen[0])[1], len(todo))
+    if reps[0].arm not in specs.TRUNKS:
         return {}
     kept, theta_j = recall(store, job.spec, reps)
     for r, rep in enumerate(reps):
@@ -86,6 +91,20 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
                 f"have been made again elsewhere: delete *-t{rep.trial}-* of {specs.key(job.spec)} and run again"
             )
     return theta_j
+
+
+def reset(store: Store, spec: Spec, rep: Rep) -> Theta:
+    """Where a ticket starts from, as a cohort of one: θ₀, or with late rewinding the stored θ_k; StoreError if that is
+    not there."""
+    if specs.span(spec, rep)[0] == 0:
+        return tickets.initial(spec, [rep.trial])
+    opening = Rep(specs.OPENING, rep.trial)
+    if not store.has(spec, opening):
+        raise StoreError(
+            f"{rep} of {spec.network} {specs.key(spec)} starts where {opening} ends, which is not in {store.path}: run "
+            "the experiment again"
+        )
+    return recall(store, spec, [opening])[1]
 
 
 def tidy(spec: Spec, rep: Rep, left: dict[str, int], curve: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -52,9 +52,10 @@ def moved(image, shift, flip):
     return crop.flip(2) if flip else crop
 
 
-def train(spec, start, mask, draws, x, y):
+def train(spec, start, mask, draws, x, y, first=0, last=None):
     """Weights after the spec's iterations on what was drawn for them, as a dict; pruned ones 0. `x` are the inputs of
-    all examples before augmentation, which is for inputs in [0, 1] only."""
+    all examples before augmentation, which is for inputs in [0, 1] only. `start` are the weights at iteration `first`;
+    the optimiser is new there."""
     forward = {"lenet": lenet, "conv2": conv2, "resnet20": resnet20}[spec.network]
     w = {name: value.clone().requires_grad_() for name, value in start.items() if "running" not in name}
     if spec.optimiser == "adam":
@@ -62,7 +63,9 @@ def train(spec, start, mask, draws, x, y):
     else:
         options = {"momentum": spec.momentum, "weight_decay": spec.weight_decay}
         optimiser = torch.optim.SGD(w.values(), lr=spec.lr, fused=False, foreach=False, **options)
-    for i, drawn in zip(range(spec.iterations), draws, strict=False):
+    for i, drawn in zip(range(last or spec.iterations), draws, strict=False):
+        if i < first:
+            continue
         warm = min(1, i / spec.warmup) if spec.warmup else 1
         optimiser.param_groups[0]["lr"] = spec.lr * warm / 10 ** sum(i >= drop for drop in spec.drops)
         images = x[drawn["index"]]

@@ -1,5 +1,6 @@
 """What an experiment will take follows from what is missing, its order on processes, and a pace measured here."""
 
+import dataclasses
 import math
 
 import pytest
@@ -24,16 +25,26 @@ small = st.builds(
 @given(small, st.integers(1, 5))
 def test_the_longest_way_is_bounded_by_all_work_and_by_the_longest_chain(spec, workers):
     todo = study.plan(spec)
-    span = cost.makespan(todo, workers, 1)
+    span = cost.makespan(spec, todo, workers, 1)
     chain = study.depth(spec) + 1 + spec.rounds * ("continued" in spec.arms)
     assert max(chain, math.ceil(len(todo) / workers)) <= span <= len(todo)
-    assert cost.makespan(todo, 1, 1) == len(todo)
-    assert chain <= cost.makespan(todo, 10_000, 1) <= chain + 1
+    assert cost.makespan(spec, todo, 1, 1) == len(todo)
+    assert chain <= cost.makespan(spec, todo, 10_000, 1) <= chain + 1
 
 
 def test_a_cohort_costs_as_much_as_its_networks():
-    todo = study.plan(specs.spec("lenet", "quick", trials=2, rounds=1, arms=("ticket", "reinit")))
-    assert cost.makespan(todo, 1, 100) == len(todo) == 6
+    spec = specs.spec("lenet", "quick", trials=2, rounds=1, arms=("ticket", "reinit"))
+    todo = study.plan(spec)
+    assert cost.makespan(spec, todo, 1, 100) == len(todo) == 6
+
+
+def test_a_rewound_ticket_costs_the_iterations_that_it_takes():
+    sizes = {"trials": 2, "rounds": 3, "reinits": 1, "iterations": 100, "rewind": 10}
+    spec = specs.spec("lenet", "quick", arms=("ticket", "reinit"), **sizes)
+    chain = 0.1 + 1 + 3 * 0.9  # the opening, the dense network, three tickets
+    assert cost.makespan(spec, study.plan(spec), 1, 1) == pytest.approx(2 * (chain + 3))
+    assert cost.makespan(spec, study.plan(spec), 100, 1) == pytest.approx(chain + 1)
+    assert len(cost.paces(dataclasses.replace(spec, rewind=99), 2, stretches=1)) == 1
 
 
 def test_what_is_stored_costs_nothing(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lthlib import data, specs
 from lthlib.feed import Feed, rate
-from lthlib.specs import Rep
+from lthlib.specs import OPENING, Rep
 
 REPS = [Rep("ticket", 0), Rep("ticket", 1, 2), Rep("reinit", 0, 2, 1)]
 
@@ -22,10 +22,10 @@ def images():
     return data.load("mnist5k", shape=(3, 32, 32))
 
 
-def fed(spec, reps, images, lengths):
-    """Inputs, labels, dropout and rates of all iterations, drawn in stretches of these lengths."""
-    feed = Feed(spec, reps, [images.split(spec.seed, rep.trial)[0] for rep in reps], images, 4)
-    seen, start = [], 0
+def fed(spec, reps, images, lengths, first=0):
+    """Inputs, labels, dropout and rates of all iterations from the first, drawn in stretches of these lengths."""
+    feed = Feed(spec, reps, [images.split(spec.seed, rep.trial)[0] for rep in reps], images, 4, first)
+    seen, start = [], first
     for length in lengths:
         feed.load(start, length)
         seen += [feed.next() for _ in range(length)]
@@ -48,6 +48,22 @@ def test_how_far_ahead_iterations_are_drawn_does_not_matter(spec, images):
         assert torch.equal(one, other)
 
 
+@given(first=st.integers(1, 9))
+def test_an_iteration_is_fed_the_same_wherever_training_starts(spec, images, first):
+    for whole, late in zip(fed(spec, REPS, images, [10]), fed(spec, REPS, images, [10 - first], first), strict=True):
+        assert torch.equal(whole[first:], late)
+
+
+def test_the_opening_is_fed_as_the_dense_network(spec, images):
+    dense, opening = (fed(spec, [Rep(arm, 1)], images, [5]) for arm in ("ticket", OPENING))
+    assert all(torch.equal(one, other) for one, other in zip(dense, opening, strict=True))
+
+
+def test_a_stretch_may_be_longer_than_the_first(spec, images):
+    for one, other in zip(fed(spec, REPS, images, [1, 5]), fed(spec, REPS, images, [6]), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_dropout_keeps_the_mean(spec, images):
     keep = fed(spec, REPS[:1], images, [300])[2]
     assert keep.unique().tolist() == pytest.approx([0, 1 / 0.7])
@@ -55,7 +71,7 @@ def test_dropout_keeps_the_mean(spec, images):
 
 
 def test_without_augmentation_and_dropout_a_batch_is_its_images(images):
-    spec = specs.spec("conv2", "quick", batch=5)
+    spec = specs.spec("conv2", "quick", batch=5, inputs="raw")
     part = images.split(0, 0)[0]
     feed = Feed(spec, REPS[:1], [part], images, 4)
     feed.load(0, 1)

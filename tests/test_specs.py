@@ -6,6 +6,7 @@ import pytest
 
 from lthlib import specs
 from lthlib.errors import SpecError
+from lthlib.specs import Rep
 
 EXTENT = {
     "trials": 7,
@@ -50,7 +51,7 @@ OTHER = {
 
 @pytest.mark.parametrize("field", [f for f in dataclasses.fields(specs.Spec) if f.name not in {*EXTENT, "network"}])
 def test_whatever_shapes_a_training_is_in_the_key(field):
-    base = specs.Spec("conv2", data="cifar10", optimiser="sgd")
+    base = specs.Spec("conv2", data="cifar10", optimiser="sgd", arms=("ticket",))
     other = OTHER.get(field.name, 0.05 if field.type is float else 17)
     assert specs.key(dataclasses.replace(base, **{field.name: other})) != specs.key(base)
 
@@ -93,6 +94,13 @@ def test_json_that_is_no_experiment_is_one_line(text):
         ("rounds must be at least 0, not -1", {"rounds": -1}),
         (r"rate_fc must lie in \[0, 1\), not 1.0", {"rate_fc": 1.0}),
         (r"rate_out must lie in \[0, 1\), not -0.1", {"rate_out": -0.1}),
+        ("rewind must be at least 0, not -1", {"rewind": -1}),
+        ("rewind must be less than the 50,000 iterations, not 50,000", {"rewind": 50_000, "arms": ["ticket"]}),
+        (
+            "rewind is for the arms ticket, reinit, random: leave out oneshot, oneshot_reinit",
+            {"rewind": 1, "arms": ["oneshot", "ticket", "oneshot_reinit"]},
+        ),
+        ("rewind is for the arms .*: leave out continued", {"rewind": 1, "arms": ["continued"]}),
         ("lr must be positive", {"lr": 0.0}),
         ("lr must be positive and finite, not nan", {"lr": float("nan")}),
         ("lr must be positive and finite, not inf", {"lr": float("inf")}),
@@ -102,6 +110,19 @@ def test_bad_input_gets_one_line(words, changes):
     with pytest.raises(SpecError, match=words) as error:
         specs.spec(**{"network": "lenet", **changes})
     assert "\n" not in str(error.value)
+
+
+def test_only_tickets_that_were_pruned_are_rewound():
+    spec = specs.spec("lenet", rewind=100, arms=["ticket"])
+    spans = {rep: specs.span(spec, rep) for rep in (Rep(specs.OPENING, 3), Rep("ticket", 3), Rep("ticket", 3, 1))}
+    assert list(spans.values()) == [(0, 100), (0, 50_000), (100, 50_000)]
+    assert specs.span(spec, Rep("reinit", 3, 1)) == specs.span(spec, Rep("random", 3, 1)) == (0, 50_000)
+    assert specs.span(specs.spec("lenet"), Rep("ticket", 3, 1)) == (0, 50_000)
+
+
+def test_a_rewind_is_taken_as_it_is():
+    short = specs.spec("resnet20", iterations=6_000, rewind=500)
+    assert (short.rewind, short.warmup) == (500, 4_000)
 
 
 def test_a_schedule_shrinks_with_its_training():
