@@ -122,7 +122,7 @@ def warmups(runs: Mapping[int, pd.DataFrame], network: str) -> Shown:
     runs = {k: _one_experiment(t, network) for k, t in sorted(runs.items())}
     tickets = {k: t[t["arm"] == "ticket"] for k, t in runs.items()}
     lines = {k: curves.spread(t, "valacc_end").sort_values("remaining", ascending=False) for k, t in tickets.items()}
-    levels = np.sort(pd.concat(tickets.values())["remaining"].unique())[::-1]
+    levels = np.sort(pd.concat(tickets.values())["remaining"].round(1).unique())[::-1]
     lighter = dict(zip(lines, np.linspace(0.6, -0.5, len(lines)), strict=True))
 
     def draw(narrow: bool) -> Figure:
@@ -386,7 +386,7 @@ def _against_remaining(
     asked = [arm for arm in run or arms if comparable and any(arm in at for _, _, at in quantities)]
     panels = [_panel(trainings, run, q, t, {arm: at[arm] for arm in asked if arm in at}) for q, t, at in quantities]
     paper = [arm for arm in asked if any(arm in panel.paper for panel in panels)]
-    levels = np.sort(measured["remaining"].unique())[::-1]
+    levels = np.sort(measured["remaining"].round(1).unique())[::-1]  # as they are printed
     waiting = bool(run) and panels[0].quantity == "es" and (measured["es"] >= 0.98 * measured["iterations"]).any()
 
     def draw(narrow: bool) -> Figure:
