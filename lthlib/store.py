@@ -3,6 +3,7 @@
     <store>/<network>-<key>/spec.json                    the experiment, as it was asked for last
                             ticket-t0-r03-d0.parquet     one row per evaluation, with its provenance
                             ticket-t0-r03-d0.npz         what a later round, a branch or an analysis needs of it
+                            .ticket-t0.running           who is training that, see `lease`
 
 A file appears by renaming a finished one, so that it is whole or absent, whoever else writes. `results/` is read by the
 same code: there, `pack` has put all the rows of an experiment into one file.
@@ -21,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lthlib import specs
+from lthlib import lease, specs
 from lthlib.curves import COLUMNS, PROVENANCE, TRAINING
 from lthlib.errors import StoreError
 from lthlib.specs import TRUNKS, Rep, Spec
@@ -59,6 +60,23 @@ class Store:
         """Whether this training is stored, whole, by this version of the library. A damaged or outdated file is set
         aside, with a warning, and counts as absent."""
         return all(_whole(self._file(spec, rep, kind), CHECKS[kind]) for kind in _kinds(rep))
+
+    def there(self, spec: Spec, rep: Rep) -> bool:
+        """Whether this training seems to be stored: its files are there, unread."""
+        return all(self._file(spec, rep, kind).exists() for kind in _kinds(rep))
+
+    def lease(self, spec: Spec, rep: Rep) -> Path:
+        """The file by which a process says that it is training this: of a trunk, the whole chain of the trial."""
+        unit = f"{rep.arm}-t{rep.trial}" if rep.arm in TRUNKS else _name(rep)
+        return self._folder(spec) / f".{unit}{lease.SUFFIX}"
+
+    def count(self, spec: Spec, reps: list[Rep]) -> int:
+        """How many of these trainings have rows here, by the names of their files."""
+        try:
+            names = set(os.listdir(self._folder(spec)))
+        except OSError:
+            return 0
+        return sum(f"{_name(rep)}.parquet" in names for rep in reps)
 
     def save(self, spec: Spec, rep: Rep, rows: pd.DataFrame, arrays: Arrays) -> None:
         """Store one training. `arrays` is kept for what other trainings start from: the trunks' weights and masks."""
@@ -132,7 +150,7 @@ class Store:
         return self.path / f"{spec.network}-{specs.key(spec)}"
 
     def _file(self, spec: Spec, rep: Rep, kind: str) -> Path:
-        return self._folder(spec) / f"{rep.arm}-t{rep.trial}-r{rep.round:02}-d{rep.draw}.{kind}"
+        return self._folder(spec) / f"{_name(rep)}.{kind}"
 
 
 def published() -> Store:
@@ -141,6 +159,10 @@ def published() -> Store:
     places = (here, *here.parents, Path(__file__).parent.parent)
     home = next((place for place in places if (place / "_toc.yml").is_file()), here)
     return Store(home / "results", strict=True)
+
+
+def _name(rep: Rep) -> str:
+    return f"{rep.arm}-t{rep.trial}-r{rep.round:02}-d{rep.draw}"
 
 
 def _kinds(rep: Rep) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from lthlib import data, machine, networks, specs, work
+from lthlib import data, lease, machine, networks, specs, work
 from lthlib.data import EXAMPLES
 from lthlib.errors import DataError, LthError, SpecError
 from lthlib.progress import Bars
@@ -75,8 +76,9 @@ def run(
     if not todo:
         return
     job = Job(replace(spec, rounds=depth(spec)), (), Path(store).absolute(), data_root, device)
-    trainings = len(plan(spec))
-    bars = Bars(f"{spec.network} {specs.key(spec)}", trainings, trainings - len(todo), spec.iterations)
+    whole = plan(spec)
+    count = partial(Store(store).count, spec, whole)
+    bars = Bars(f"{spec.network} {specs.key(spec)}", len(whole), count, spec.iterations)
     try:
         with executor(workers, bars, job) as pool:
             drive(pool, job, todo, bars)
@@ -104,27 +106,59 @@ def ready(
 
 
 def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
-    """Submit the chains of tickets, behind each what hangs on it, and wait for all."""
+    """Submit the chains of tickets, behind each what hangs on it, and wait for all. What another run is training is
+    waited for too, and trained here if that run dies."""
     most = width(job.spec, job.device)
-    pending: dict[Future, tuple[str, tuple[int, ...]]] = {}
+    pending: dict[Future, tuple[Rep, ...]] = {}
+    elsewhere: list[Rep] = []
+    looked, told = 0.0, False
 
-    def submit(reps, trunk=None):
-        pending[pool.submit(_do, replace(job, reps=reps))] = trunk, tuple(rep.trial for rep in reps)
+    def submit(reps):
+        pending[pool.submit(_do, replace(job, reps=tuple(reps)))] = tuple(reps)
 
     for some in chunks(sorted({rep.trial for rep in todo}), most):
-        submit(tuple(Rep("ticket", trial) for trial in some), "ticket")
-    while pending:
-        done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        submit([Rep("ticket", trial) for trial in some])
+    while pending or elsewhere:
+        done = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)[0] if pending else time.sleep(0.5) or ()
         bars.refresh()
         for future in done:
-            trunk, some = pending.pop(future)
-            future.result()
-            if trunk:
-                for reps in chunks(hanging(todo, trunk, some), most):
-                    submit(reps)
-            further = [trial for trial in some if any(r.arm in AFTER.get(trunk, ()) and r.trial == trial for r in todo)]
-            if further:
-                submit(tuple(Rep(CONTINUING, trial) for trial in further), CONTINUING)
+            reps = pending.pop(future)
+            others = future.result()
+            elsewhere += others
+            arm, trials = reps[0].arm, tuple(rep.trial for rep in reps if rep not in others)
+            if arm in TRUNKS:
+                for branches in chunks(hanging(todo, arm, trials), most):
+                    submit(branches)
+            needed = AFTER.get(arm, ())
+            if further := [trial for trial in trials if any(r.arm in needed and r.trial == trial for r in todo)]:
+                submit([Rep(CONTINUING, trial) for trial in further])
+        if elsewhere and time.monotonic() - looked > LOOK:
+            looked = time.monotonic()
+            busy = occupied(job, elsewhere)
+            if busy and not pending and not told:
+                told = True
+                bars.say(f"lth: all that is left is being trained by {others_of(busy)}: waiting for it")
+            for rep in elsewhere:
+                if rep not in busy:
+                    submit([rep])
+            elsewhere = list(busy)
+
+
+LOOK = 2.0  # seconds between two looks at what other runs are doing
+
+
+def occupied(job: Job, reps: list[Rep]) -> dict[Rep, lease.Holder]:
+    """Those of these units of work that other processes hold and have not finished, with who holds them."""
+    files = {rep: Store(job.store).lease(job.spec, rep) for rep in reps}
+    now = lease.clock(files[reps[0]].parent)
+    holders = {rep: lease.holder(file, now) for rep, file in files.items()}
+    return {rep: who for rep, who in holders.items() if who and work.unfinished(job, rep)}
+
+
+def others_of(busy: dict[Rep, lease.Holder]) -> str:
+    """Who holds these, for people."""
+    names = sorted({str(who) for who in busy.values()})
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
 
 
 AFTER = {"ticket": (CONTINUING, "continued")}  # what needs the second chain, which needs the dense network of the first
@@ -199,8 +233,8 @@ def _report(label: str, iteration: int, stored: int) -> None:
     """Where this process says how far it is; `executor` and `_start` put something better here."""
 
 
-def _do(job: Job) -> None:
-    work.do(job, _report)
+def _do(job: Job) -> tuple[Rep, ...]:
+    return work.do(job, _report)
 
 
 class Here(Executor):
