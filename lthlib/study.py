@@ -126,7 +126,7 @@ def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
             others = future.result()
             elsewhere += others
             arm, trials = reps[0].arm, tuple(rep.trial for rep in reps if rep not in others)
-            if arm in TRUNKS:
+            if arm in specs.TRUNKS:
                 for branches in chunks(hanging(todo, arm, trials), most):
                     submit(branches)
             needed = AFTER.get(arm, ())
@@ -149,7 +149,7 @@ LOOK = 2.0  # seconds between two looks at what other runs are doing
 
 def occupied(job: Job, reps: list[Rep]) -> dict[Rep, lease.Holder]:
     """Those of these units of work that other processes hold and have not finished, with who holds them."""
-    files = {rep: Store(job.store).lease(job.spec, rep) for rep in reps}
+    files = {rep: Store(job.store).lease_file(job.spec, rep) for rep in reps}
     now = lease.clock(files[reps[0]].parent)
     holders = {rep: lease.holder(file, now) for rep, file in files.items()}
     return {rep: who for rep, who in holders.items() if who and work.unfinished(job, rep)}

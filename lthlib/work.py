@@ -37,7 +37,7 @@ Report = Callable[[str, int, int], None]  # label of the training under way, its
 
 def do(job: Job, report: Report) -> tuple[Rep, ...]:
     """Train what the job still misses, but what another process is training: that is given back."""
-    files = {rep: Store(job.store).lease(job.spec, rep) for rep in job.reps if unfinished(job, rep)}
+    files = {rep: Store(job.store).lease_file(job.spec, rep) for rep in job.reps if unfinished(job, rep)}
     with lease.hold(files.values()) as held:
         others = tuple(rep for rep, file in files.items() if file not in held)
         mine = replace(job, reps=tuple(rep for rep in job.reps if rep not in others))
@@ -53,7 +53,7 @@ def do(job: Job, report: Report) -> tuple[Rep, ...]:
 
 def unfinished(job: Job, rep: Rep) -> bool:
     """Whether a branch, or a round of the chain that begins with `rep`, seems to be missing."""
-    rounds = range(rep.round, job.spec.rounds + 1) if rep.arm in tickets.TRUNKS else [rep.round]
+    rounds = range(rep.round, job.spec.rounds + 1) if rep.arm in specs.TRUNKS else [rep.round]
     own = [rep._replace(round=n) for n in rounds if n or rep.arm != CONTINUING]  # whose round 0 is the ticket's
     return not all(Store(job.store).there(job.spec, each) for each in own)
 

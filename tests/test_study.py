@@ -307,7 +307,7 @@ def test_what_another_run_is_training_is_waited_for(finished, tmp_path, monkeypa
     few = dataclasses.replace(spec, trials=1, arms=("ticket",))
     monkeypatch.setattr(study, "LOOK", 0.05)
     other = submitted(few, tmp_path / "store", tmp_path / "tally", slow=100 if dies else 1)
-    file = Store(tmp_path / "store").lease(few, Rep("ticket", 0))
+    file = Store(tmp_path / "store").lease_file(few, Rep("ticket", 0))
     deadline = time.monotonic() + 60
     while not lease.holder(file):
         assert time.monotonic() < deadline
