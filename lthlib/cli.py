@@ -54,6 +54,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--data-root", metavar="DIR", help="where data sets are kept (default: $LTH_DATA or ~/.cache/lthlib)"
     )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to train, such as tcp://HOST:8786"
+    )
     run.set_defaults(command=_run)
     cost = commands.add_parser("cost", help="how long that would take here", description=_cost.__doc__)
     cost.set_defaults(command=_cost)
@@ -128,8 +131,8 @@ def _run(options: argparse.Namespace) -> None:
     from lthlib import cost, study
 
     spec = _spec(options)
-    where = options.store, options.data_root, options.device, options.workers
-    if study.ready(spec, *where)[2]:
+    where = options.store, options.data_root, options.device, options.workers, options.scheduler
+    if study.ready(spec, *where)[2] and not options.scheduler:
         print(cost.predict(spec, options.store, options.device, options.workers), file=sys.stderr)
     study.run(spec, *where)
     print(f"{len(study.plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")

@@ -108,6 +108,10 @@ class Store:
             found.append(_asked(self._folder(spec) / "spec.json", spec))
         return found
 
+    def begun(self, spec: Spec) -> bool:
+        """Whether a run has opened this store for this experiment."""
+        return (self._folder(spec) / "spec.json").is_file()
+
     def asked(self) -> list[Spec]:
         """The experiments that a run has begun here, each with the extent that was asked for last."""
         found = []

@@ -65,14 +65,17 @@ def run(
     data_root: str | Path | None = None,
     device: str = "auto",
     workers: int | None = None,
+    scheduler: str | None = None,
 ) -> None:
     """Train what the experiment still misses, on this machine, and store each training as it ends.
 
     On a CPU each of `workers` processes of one thread (default: one per core) trains one network at a time; on an
-    accelerator one process trains whole cohorts. It may be killed at any moment and called again: what is stored stays,
-    and the rest comes out the same. Raises SpecError, DataError or StoreError, in one line, before training starts.
+    accelerator one process trains whole cohorts. With the address of a Dask `scheduler` its workers train instead (see
+    `remote`). It may be killed at any moment and called again: what is stored stays, and the rest comes out the same.
+    Called several times at once, it trains nothing twice. Raises SpecError, DataError or StoreError, in one line,
+    before training starts.
     """
-    device, workers, todo = ready(spec, store, data_root, device, workers)
+    device, workers, todo = ready(spec, store, data_root, device, workers, scheduler)
     if not todo:
         return
     job = Job(replace(spec, rounds=depth(spec)), (), Path(store).absolute(), data_root, device)
@@ -80,8 +83,8 @@ def run(
     count = partial(Store(store).count, spec, whole)
     bars = Bars(f"{spec.network} {specs.key(spec)}", len(whole), count, spec.iterations)
     try:
-        with executor(workers, bars, job) as pool:
-            drive(pool, job, todo, bars)
+        with crew(workers, scheduler, bars, job) as (pool, job, most):
+            drive(pool, job, todo, bars, most)
     except BrokenExecutor:
         raise LthError(
             "a worker process died, perhaps for lack of memory (or, in a script, for lack of an if __name__ == "
@@ -92,23 +95,45 @@ def run(
 
 
 def ready(
-    spec: Spec, store: str | Path, data_root: str | Path | None, device: str, workers: int | None
+    spec: Spec,
+    store: str | Path,
+    data_root: str | Path | None,
+    device: str,
+    workers: int | None,
+    scheduler: str | None = None,
 ) -> tuple[str, int, list[Rep]]:
-    """The device, the number of processes and the trainings of a run; what can be wrong is looked at before."""
-    device = choose_device(device, spec.precision)
+    """The device, the number of processes and the trainings of a run; what can be wrong is looked at before. With a
+    scheduler, its workers look at their device and their data."""
+    if scheduler and workers:
+        raise SpecError("workers are processes of this machine, and a scheduler has its own: leave out one of the two")
+    if not scheduler:
+        device = choose_device(device, spec.precision)
     shelf = Store(store)
     todo = missing(spec, shelf)
-    workers = processes(workers, device, todo)
+    workers = 1 if scheduler else processes(workers, device, todo)
     if todo:
         shelf.open(spec, need=room(spec, todo))
-        data.fetch(spec.data, data_root)
+        if not scheduler:
+            data.fetch(spec.data, data_root)
     return device, workers, todo
 
 
-def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
-    """Submit the chains of tickets, behind each what hangs on it, and wait for all. What another run is training is
-    waited for too, and trained here if that run dies."""
-    most = width(job.spec, job.device)
+@contextmanager
+def crew(workers: int, scheduler: str | None, bars: Bars, job: Job) -> Iterator[tuple[Executor, Job, int]]:
+    """Who trains: an executor, the job as it can do it, and the most networks that it trains together."""
+    if scheduler:
+        from lthlib import remote
+
+        with remote.cluster(scheduler, job, bars.say) as found:
+            yield found
+    else:
+        with executor(workers, bars, job) as pool:
+            yield pool, job, width(job.spec, job.device)
+
+
+def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars, most: int) -> None:
+    """Submit the chains of tickets, behind each what hangs on it, in cohorts of at most so many, and wait for all. What
+    another run is training is waited for too, and trained here if that run dies."""
     pending: dict[Future, tuple[Rep, ...]] = {}
     elsewhere: list[Rep] = []
     looked, told = 0.0, False

@@ -1,5 +1,5 @@
-"""Imported first by a process that trains, this writes down each training that it finishes, a line each, to the file
-$TALLY, and makes each take $SLOW seconds longer. Workers of Dask import it as a --preload."""
+"""Imported first by a process that trains, this writes down each training that it finishes, a line each, with its
+number, to the file $TALLY, and makes each take $SLOW seconds longer. Workers of Dask import it as a --preload."""
 
 import os
 import time
@@ -13,7 +13,7 @@ def train(spec, theta, mask, reps, *more):
     time.sleep(float(os.environ.get("SLOW", 0)))
     found = _train(spec, theta, mask, reps, *more)
     with open(os.environ["TALLY"], "a") as file:
-        file.write("".join(f"{rep}\n" for rep in reps))
+        file.write("".join(f"{os.getpid()} {rep}\n" for rep in reps))
     return found
 
 
