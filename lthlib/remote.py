@@ -6,6 +6,7 @@ from there. One that joins late takes what is left.
 """
 
 import logging
+import math
 import platform
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
@@ -14,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lthlib import data, machine, study, work
+from lthlib import data, machine, specs, study, work
 from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.specs import Rep
 from lthlib.store import Store, reason
@@ -22,11 +23,12 @@ from lthlib.work import Job
 
 
 @contextmanager
-def cluster(address: str, job: Job, say: Callable[[str], None]) -> Iterator[tuple[Executor, Job, int]]:
-    """The executor of the Dask cluster whose scheduler has this address; the job as its workers can do it; and the most
-    networks that they train together. Waits for a first worker, of which it learns that; `say` tells so.
+def cluster(address: str, job: Job, say: Callable[[str], None]) -> Iterator[tuple[Executor, Job, Callable]]:
+    """The executor of the Dask cluster whose scheduler has this address; the job as its workers can do it; and how many
+    of given trainings one of them is to do together. Waits for a first worker, of which it learns that; `say` tells so.
 
-    Raises SpecError where there is no scheduler; LthError in one line, also in the body, if it goes away.
+    Chains go out one by one, since more workers may come; branches in parts for the workers that there are. Raises
+    SpecError where there is no scheduler; LthError in one line, also in the body, if it goes away.
     """
     client = _connected(address)
     try:
@@ -36,7 +38,12 @@ def cluster(address: str, job: Job, say: Callable[[str], None]) -> Iterator[tupl
         if not wait([first], timeout=5).done:
             say(f"lth: waiting for a worker of {address} that reads the data")
         device, most = first.result()
-        yield Workers(pool), replace(job, device=device), most
+
+        def together(reps: list[Rep]) -> int:
+            crowd = max(1, len(client.nthreads()))
+            return 1 if reps and reps[0].arm in specs.TRUNKS else max(1, min(most, math.ceil(len(reps) / crowd)))
+
+        yield Workers(pool), replace(job, device=device), together
     except LthError:
         raise
     except Exception as error:

@@ -261,7 +261,8 @@ def spec(network: str, profile: str = "paper", **changes: Any) -> Spec:
             changes[name] = tuple(changes[name])
     sizes = PROFILES[profile].get("conv" if network.startswith("conv") else network, {})
     whole = replace(PAPER[network], **sizes)
-    part = changes.get("iterations", whole.iterations) / whole.iterations
+    asked = changes.get("iterations", whole.iterations)
+    part = asked / whole.iterations if type(asked) is int else 1  # anything else is refused below
     schedule = {"warmup": round(part * whole.warmup), "drops": tuple(round(part * drop) for drop in whole.drops)}
     found = replace(whole, **{**schedule, **changes})
     _require(found.data in DATA, f"unknown data '{found.data}'; choose from {_names(DATA)}")

@@ -84,7 +84,7 @@ class Store:
         table = pa.Table.from_pandas(rows, preserve_index=False)
         writers = {
             "npz": lambda path: _write_npz(path, arrays),
-            "parquet": lambda path: pq.write_table(table, path, compression="zstd"),
+            "parquet": lambda path: pq.write_table(table, path, compression="zstd", write_page_checksum=True),
         }
         for kind in kinds(rep):  # rows last: they say that the training is done
             try:
@@ -151,7 +151,7 @@ class Store:
         table = pa.Table.from_pandas(rows, preserve_index=False)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(file, lambda path: pq.write_table(table, path, compression="zstd", compression_level=19))
+            replace_file(file, lambda path: pq.write_table(table, path, **PACKED))
         except OSError as error:
             raise unwritable(target, error) from None
         return file
@@ -197,15 +197,20 @@ def kinds(rep: Rep) -> tuple[str, ...]:
     return ("npz", "parquet") if rep.arm in TRUNKS else ("parquet",)
 
 
+PACKED = {"compression": "zstd", "compression_level": 19, "write_page_checksum": True}
 TEXT = ["survivors", *PROVENANCE]  # the same in all rows of a training: read as categories, or they fill the memory
 
 
 def read_table(file: Path) -> pa.Table:
     """The rows of one file. Raises whatever a damaged or foreign file makes its reader raise."""
-    table = pq.read_table(file, read_dictionary=TEXT)
+    table = pq.read_table(file, read_dictionary=TEXT, page_checksum_verification=True)
     if lacking := set(COLUMNS) - set(table.column_names):
         raise ValueError(f"it has no column {min(lacking)}")
-    return table.select(COLUMNS)
+    if not table.num_rows:
+        raise ValueError("it has no rows")
+    table = table.select(COLUMNS).replace_schema_metadata(None)  # pandas' own, which may be damaged too
+    table.validate(full=True)
+    return table
 
 
 def _check_rows(file: Path) -> None:

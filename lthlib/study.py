@@ -83,8 +83,8 @@ def run(
     count = partial(Store(store).count, spec, whole)
     bars = Bars(f"{spec.network} {specs.key(spec)}", len(whole), count, spec.iterations)
     try:
-        with crew(workers, scheduler, bars, job) as (pool, job, most):
-            drive(pool, job, todo, bars, most)
+        with crew(workers, scheduler, bars, job) as (pool, job, together):
+            drive(pool, job, todo, bars, together)
     except BrokenExecutor:
         raise LthError(
             "a worker process died, perhaps for lack of memory (or, in a script, for lack of an if __name__ == "
@@ -119,8 +119,8 @@ def ready(
 
 
 @contextmanager
-def crew(workers: int, scheduler: str | None, bars: Bars, job: Job) -> Iterator[tuple[Executor, Job, int]]:
-    """Who trains: an executor, the job as it can do it, and the most networks that it trains together."""
+def crew(workers: int, scheduler: str | None, bars: Bars, job: Job) -> Iterator[tuple[Executor, Job, Callable]]:
+    """Who trains: an executor, the job as it can do it, and how many of given trainings are to be done together."""
     if scheduler:
         from lthlib import remote
 
@@ -128,12 +128,13 @@ def crew(workers: int, scheduler: str | None, bars: Bars, job: Job) -> Iterator[
             yield found
     else:
         with executor(workers, bars, job) as pool:
-            yield pool, job, width(job.spec, job.device)
+            most = width(job.spec, job.device)
+            yield pool, job, lambda reps: most
 
 
-def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars, most: int) -> None:
-    """Submit the chains of tickets, behind each what hangs on it, in cohorts of at most so many, and wait for all. What
-    another run is training is waited for too, and trained here if that run dies."""
+def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars, together: Callable[[list[Rep]], int]) -> None:
+    """Submit the chains of tickets, behind each what hangs on it, as many `together` as that says, and wait for all.
+    What another run is training is waited for too, and trained here if that run dies."""
     pending: dict[Future, tuple[Rep, ...]] = {}
     elsewhere: list[Rep] = []
     looked, told = 0.0, False
@@ -141,8 +142,9 @@ def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars, most: int) -> N
     def submit(reps):
         pending[pool.submit(_do, replace(job, reps=tuple(reps)))] = tuple(reps)
 
-    for some in chunks(sorted({rep.trial for rep in todo}), most):
-        submit([Rep("ticket", trial) for trial in some])
+    chains = [Rep("ticket", trial) for trial in sorted({rep.trial for rep in todo})]
+    for some in chunks(chains, together(chains)):
+        submit(some)
     while pending or elsewhere:
         done = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)[0] if pending else time.sleep(0.5) or ()
         bars.refresh()
@@ -152,8 +154,9 @@ def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars, most: int) -> N
             elsewhere += others
             arm, trials = reps[0].arm, tuple(rep.trial for rep in reps if rep not in others)
             if arm in specs.TRUNKS:
-                for branches in chunks(hanging(todo, arm, trials), most):
-                    submit(branches)
+                branches = hanging(todo, arm, trials)
+                for some in chunks(branches, together(branches)):
+                    submit(some)
             needed = AFTER.get(arm, ())
             if further := [trial for trial in trials if any(r.arm in needed and r.trial == trial for r in todo)]:
                 submit([Rep(CONTINUING, trial) for trial in further])

@@ -19,29 +19,47 @@ from lthlib import lease
 from lthlib.curves import EVALUATION, SIZE, TRAINING
 from lthlib.errors import StoreError
 from lthlib.specs import TRUNKS, Rep
-from lthlib.store import CHECKS, Store, kinds, lease_of, read_table, reason, replace_file, stem, unwritable, whole
+from lthlib.store import (
+    CHECKS,
+    PACKED,
+    Store,
+    kinds,
+    lease_of,
+    read_table,
+    reason,
+    replace_file,
+    stem,
+    unwritable,
+    whole,
+)
 
 EXPERIMENT = re.compile(r"[a-z0-9_]+-[0-9a-f]{12}")
 TRAINED = re.compile(r"([a-z_]+)-t(\d+)-r(\d{2,})-d(\d+)")
-LEFTOVER = re.compile(r"\.[\w.-]+\.[0-9a-f]{32}|[\w-]+\.(npz|parquet)\.aside")  # of a killed writer; set aside
+LEFTOVER = re.compile(
+    r"\.[\w.-]+\.[0-9a-f]{32}|[\w-]+\.(npz|parquet|checkpoint)\.aside"
+)  # of a killed writer; set aside
 
 
 def orphans(store: Store) -> list[Path]:
     """Files that nothing refers to any more: what killed writers left half written, files that were set aside, leases
-    of the dead, and weights whose rows are not there. Never rows, nothing young enough to be in the making, and nothing
-    that this library did not write."""
+    of the dead, weights without their rows, and checkpoints of what is stored. Never rows, nothing young enough to be
+    in the making, and nothing that this library did not write."""
     found = []
     for folder in [store.path, *_experiments(store)]:
         now = lease.clock(folder)
         for file in sorted(path for path in folder.iterdir() if path.is_file()):
             said = lease.read(file) if file.name.endswith(lease.SUFFIX) else None
             old = now - _modified(file) > lease.STALE
-            rowless = (
-                TRAINED.fullmatch(file.stem) and file.suffix == ".npz" and not file.with_suffix(".parquet").exists()
-            )
-            if (said and not said.alive(now)) or (old and (LEFTOVER.fullmatch(file.name) or rowless)):
+            if (said and not said.alive(now)) or (old and (LEFTOVER.fullmatch(file.name) or _useless(file))):
                 found.append(file)
     return found
+
+
+def _useless(file: Path) -> bool:
+    """Whether these are weights without rows, or the checkpoint of a training whose rows are there."""
+    if not TRAINED.fullmatch(file.stem):
+        return False
+    return file.with_suffix(".parquet").exists() is {".npz": False, ".checkpoint": True}.get(file.suffix)
 
 
 def _modified(file: Path) -> float:
@@ -153,7 +171,7 @@ def _merge_packed(file: Path, store: Store, merged: Merged) -> None:
         packed = [read_table(target).to_pandas()] if whole(target, CHECKS["parquet"]) else []
         rows = pd.concat([*packed, *(there[rep] for rep in new)]).sort_values([*TRAINING, "iteration"])
         table = pa.Table.from_pandas(rows, preserve_index=False)
-        replace_file(target, lambda path: pq.write_table(table, path, compression="zstd", compression_level=19))
+        replace_file(target, lambda path: pq.write_table(table, path, **PACKED))
 
 
 def _new(there: dict[Rep, pd.DataFrame], here: dict[Rep, pd.DataFrame], merged: Merged) -> list[Rep]:

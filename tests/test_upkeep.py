@@ -155,8 +155,15 @@ def littered(tmp_path):
         folder / "ticket-t0-r02-d0.npz.aside",
         folder / "reinit-t0-r02-d0.parquet.aside",
         folder / "ticket-t7-r00-d0.npz",
+        folder / "ticket-t0-r00-d0.checkpoint",
     ]
-    kept = [folder / "notes.npz", folder / "readme.txt", folder / ".hidden", store.path / "readme.txt"]
+    kept = [
+        folder / "ticket-t7-r00-d0.checkpoint",  # of a training to go on with
+        folder / "notes.npz",
+        folder / "readme.txt",
+        folder / ".hidden",
+        store.path / "readme.txt",
+    ]
     for file in [*litter, *kept]:
         file.write_bytes(b"x")
         os.utime(file, (time.time() - 1_000,) * 2)
