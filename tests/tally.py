@@ -9,9 +9,9 @@ from lthlib import work
 _train = work.train
 
 
-def train(spec, theta, mask, reps, *more):
+def train(spec, theta, mask, reps, *more, **options):
     time.sleep(float(os.environ.get("SLOW", 0)))
-    found = _train(spec, theta, mask, reps, *more)
+    found = _train(spec, theta, mask, reps, *more, **options)
     with open(os.environ["TALLY"], "a") as file:
         file.write("".join(f"{os.getpid()} {rep}\n" for rep in reps))
     return found
