@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from lthlib.errors import StoreError
@@ -180,6 +181,7 @@ def _beat() -> None:
                     os.utime(file)
 
 
+@cache
 def _where() -> str:
     """What tells apart machines, and containers in them, whose processes have numbers of their own."""
     names = [platform.node()]

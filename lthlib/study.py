@@ -146,7 +146,9 @@ def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars, together: Calla
     for some in chunks(chains, together(chains)):
         submit(some)
     while pending or elsewhere:
-        done = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)[0] if pending else time.sleep(0.5) or ()
+        if not pending:
+            time.sleep(0.5)
+        done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
         bars.refresh()
         for future in done:
             reps = pending.pop(future)
@@ -165,7 +167,7 @@ def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars, together: Calla
             busy = occupied(job, elsewhere)
             if busy and not pending and not told:
                 told = True
-                bars.say(f"lth: all that is left is being trained by {others_of(busy)}: waiting for it")
+                bars.say(f"lth: all that is left is being trained by {others_of(busy)}: waiting")
             for rep in elsewhere:
                 if rep not in busy:
                     submit([rep])
