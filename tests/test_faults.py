@@ -68,7 +68,8 @@ def until(true, seconds=60, process=None):
 def test_killed_at_fifty_random_moments_a_study_is_as_if_never_interrupted(tmp_path):
     study.run(killed.SPEC, tmp_path / "undisturbed", workers=1)
     command = [sys.executable, "-m", "tests.killed", str(tmp_path / "killed"), "0", "50"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    often = {**os.environ, "LTH_CHECKPOINT_SECONDS": "0"}  # at every evaluation
+    done = subprocess.run(command, cwd=ROOT, env=often, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     studies = counts.pop("studies")
