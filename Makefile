@@ -31,5 +31,5 @@ $(MADE): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "lthlib needs Python 3.11 or newer and '$(PYTHON)' is not: make env PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -e '.[book,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -e '.[book,dask,test]'
 	@touch $@

@@ -1,4 +1,4 @@
-"""The command line: `lth run · cost · status · claims · export · bench`."""
+"""The command line: `lth run · cost · status · merge · gc · claims · export · bench`."""
 
 import argparse
 import json
@@ -48,11 +48,14 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="lth", description="Run, resume and read lottery ticket experiments.")
     top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(
-        title="commands", required=True, metavar="run | cost | status | claims | export | bench"
+        title="commands", required=True, metavar="run | cost | status | merge | gc | claims | export | bench"
     )
     run = commands.add_parser("run", help="train what an experiment still misses", description=_run.__doc__)
     run.add_argument(
         "--data-root", metavar="DIR", help="where data sets are kept (default: $LTH_DATA or ~/.cache/lthlib)"
+    )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to train, such as tcp://HOST:8786"
     )
     run.set_defaults(command=_run)
     cost = commands.add_parser("cost", help="how long that would take here", description=_cost.__doc__)
@@ -61,6 +64,12 @@ def parser() -> argparse.ArgumentParser:
         _experiment(command)
     status = commands.add_parser("status", help="what is stored and what is missing", description=_status.__doc__)
     status.set_defaults(command=_status)
+    merge = commands.add_parser("merge", help="bring in what another machine has run", description=_merge.__doc__)
+    merge.add_argument("other", metavar="OTHER_STORE", help="a folder of results, or of packed tables")
+    merge.set_defaults(command=_merge)
+    gc = commands.add_parser("gc", help="remove what nothing refers to", description=_gc.__doc__)
+    gc.add_argument("--yes", action="store_true", help="without asking")
+    gc.set_defaults(command=_gc)
     claims = commands.add_parser("claims", help="the paper's claims, measured", description=_claims.__doc__)
     claims.set_defaults(command=_claims)
     export = commands.add_parser(
@@ -82,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
     bench.add_argument("--store", metavar="DIR", help="also weigh the tickets of Lenet in this folder of results")
     bench.set_defaults(command=_bench)
-    for command in (run, cost, status, export):
+    for command in (run, cost, status, merge, gc, export):
         command.add_argument("--store", default=STORE, metavar="DIR", help=f"folder of results (default: {STORE})")
     claims.add_argument("--store", metavar="DIR", help="folder of results (default: the committed ones)")
     for command in (cost, status, claims, bench):
@@ -156,8 +165,8 @@ def _run(options: argparse.Namespace) -> None:
     from lthlib import cost, study
 
     spec = _spec(options)
-    where = options.store, options.data_root, options.device, options.workers
-    if study.ready(spec, *where)[2]:
+    where = options.store, options.data_root, options.device, options.workers, options.scheduler
+    if study.ready(spec, *where)[2] and not options.scheduler:
         print(cost.predict(spec, options.store, options.device, options.workers), file=sys.stderr)
     study.run(spec, *where)
     print(f"{len(study.plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")
@@ -200,38 +209,88 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    """Per experiment: what is stored, what the last `run` asked for and is missing, and what it cost."""
-    from lthlib.study import plan
-
+    """Per experiment: what is stored and what it cost, what the last `run` asked for and is missing, what processes are
+    training now, what another version of the library made (and a run makes again), and how long the rest will take."""
     store = _existing(options.store)
-    rows, lines = store.rows(), []
-    for spec in store.experiments(rows):
-        trainings = rows[rows["key"] == specs.key(spec)].drop_duplicates(["arm", "trial", "round", "draw"])
-        stored = set(trainings[["arm", "trial", "round", "draw"]].itertuples(index=False, name=None))
-        lines.append(
-            {
-                "network": spec.network,
-                "key": specs.key(spec),
-                "data": spec.data,
-                "iterations": spec.iterations,
-                "rewind": spec.rewind,
-                "stored": len(trainings),
-                "planned": len(plan(spec)),
-                "missing": len(set(map(tuple, plan(spec))) - stored),
-                "by_arm": trainings["arm"].value_counts().to_dict(),
-                "hours": round(trainings["seconds"].sum() / 3600, 3),
-                "devices": sorted(trainings["device"].unique()),
-            }
-        )
+    rows = store.rows()
+    stored = store.experiments(rows)
+    begun = [spec for spec in store.asked() if specs.key(spec) not in map(specs.key, stored)]
+    lines = [_state(store, spec, rows) for spec in [*stored, *begun]]
     if options.json:
         print(json.dumps(lines, indent=2))
     elif not lines:
         print(f"the store {options.store} is empty: lth run lenet")
     else:
+        from lthlib.cost import duration
+
         dull = ["devices"] if any(line["rewind"] for line in lines) else ["devices", "rewind"]
         table = pd.DataFrame(lines).drop(columns=dull)
         table["by_arm"] = table["by_arm"].map(lambda counts: ", ".join(f"{n} {arm}" for arm, n in counts.items()))
-        print(table.to_string(index=False))
+        table["running"] = table["running"].map(len)
+        rest = [line["rest_seconds"] for line in lines]
+        table["rest_seconds"] = ["unknown" if seconds is None else duration(seconds) for seconds in rest]
+        print(table.rename(columns={"rest_seconds": "rest"}).to_string(index=False))
+
+
+def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
+    """What there is to say about one experiment."""
+    from lthlib import cost, study
+
+    rep = list(specs.Rep._fields)
+    trainings = rows[rows["key"] == specs.key(spec)].drop_duplicates(rep)
+    now = trainings[trainings["results_version"] == specs.RESULTS_VERSION]
+    missing = sorted(set(study.plan(spec)) - {specs.Rep(*one) for one in now[rep].itertuples(index=False)})
+    running = store.running(spec)
+    each = now["seconds"].mean()  # of one training, alone in its process or a share of a cohort's
+    if missing and now.empty:
+        rest = None
+    else:
+        rest = round(cost.makespan(spec, missing, max(1, len(running)), 1) * each, 1) if missing else 0.0
+    return {
+        "network": spec.network,
+        "key": specs.key(spec),
+        "data": spec.data,
+        "iterations": spec.iterations,
+        "rewind": spec.rewind,
+        "stored": len(now),
+        "planned": len(study.plan(spec)),
+        "missing": len(missing),
+        "running": [f"{unit}: {who}, since {who.since}" for unit, who in running.items()],
+        "stale": len(trainings) - len(now),
+        "by_arm": now["arm"].value_counts().to_dict(),
+        "hours": round(now["seconds"].sum() / 3600, 3),
+        "rest_seconds": rest,
+        "devices": sorted(now["device"].unique()),
+    }
+
+
+def _merge(options: argparse.Namespace) -> None:
+    """Bring in the trainings of another store that are missing here. What is here is never overwritten: of a training
+    that is in both with other numbers, ours stays. May be stopped and started again."""
+    from lthlib import upkeep
+
+    print(upkeep.merge(Store(options.store), _existing(options.other)))
+
+
+def _gc(options: argparse.Namespace) -> None:
+    """List what nothing refers to any more (what killed processes left half written, damaged files that were set aside,
+    weights without rows) and, if that is confirmed, remove it. Rows are never removed."""
+    from lthlib import upkeep
+
+    files = upkeep.orphans(_existing(options.store))
+    for file in files:
+        print(file)
+    if not files:
+        print(f"there is nothing to remove in {options.store}")
+    elif options.yes or _confirmed(f"remove these {len(files)} files? [y/N] "):
+        upkeep.remove(files)
+        print(f"{len(files)} files removed")
+
+
+def _confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise SpecError("lth gc asks before it removes anything, and there is no terminal to ask on: add --yes")
+    return input(question).strip().lower() in ("y", "yes")
 
 
 def _claims(options: argparse.Namespace) -> None:

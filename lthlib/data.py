@@ -3,7 +3,11 @@
 import hashlib
 import io
 import os
+import sys
 import tarfile
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +18,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from tqdm import tqdm
 
+from lthlib import lease
 from lthlib.errors import DataError, SpecError
 from lthlib.specs import DATA, DIGITS, INPUTS, Rep, Spec
 from lthlib.streams import stream
@@ -220,7 +226,9 @@ def _mnist(root: Path) -> Data:
     except Exception as error:  # torchvision raises what its mirrors, the disk and its checksums happen to raise
         raise DataError(
             f"MNIST cannot be read from {root / 'MNIST' / 'raw'} nor downloaded to it ({_first_line(error)}): delete "
-            "what is there and connect to a network, name a folder that has it with --data-root, or use --data mnist5k"
+            "what is there and connect to a network, or put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, "
+            "t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz there, name a folder that has it with "
+            "--data-root, or use --data mnist5k"
         ) from None
     pixels, labels = torch.cat([train.data, test.data]), torch.cat([train.targets, test.targets])
     label = "MNIST (55,000 training, 5,000 validation, 10,000 test digits)"
@@ -244,16 +252,86 @@ def _cifar10(root: Path) -> Data:
     from torchvision.datasets import CIFAR10
 
     try:
-        train, test = (CIFAR10(root, train=part, download=True) for part in (True, False))
+        try:
+            train, test = (CIFAR10(root, train=part, download=False) for part in (True, False))
+        except RuntimeError:  # not there, or damaged
+            print(SLOW, file=sys.stderr)
+            download(CIFAR_URL, root / CIFAR_ARCHIVE, CIFAR_MD5)
+            train, test = (CIFAR10(root, train=part, download=True) for part in (True, False))  # which unpacks it
     except Exception as error:  # as for MNIST
         raise DataError(
             f"CIFAR-10 cannot be read from {root / 'cifar-10-batches-py'} nor downloaded to it ({_first_line(error)}): "
-            "delete what is there and connect to a network, name a folder that has it with --data-root, or use --data "
+            "delete what is there and connect to a network (a download goes on where it broke off), put "
+            f"{CIFAR_ARCHIVE} from elsewhere into {root}, name a folder that has it with --data-root, or use --data "
             "cifar10_folder or cifar10_jpeg"
         ) from None
     pixels = np.concatenate([part.data.transpose(0, 3, 1, 2) for part in (train, test)])
     labels = np.concatenate([train.targets, test.targets])
     return _cifar("cifar10", "CIFAR-10", "torchvision", pixels, labels, len(train.data))
+
+
+# What torchvision would fetch itself, but from the start each time that it breaks off.
+CIFAR_URL, CIFAR_ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "cifar-10-python.tar.gz"
+CIFAR_MD5 = "c58f30108f718f92721af3b95e74349a"
+SLOW = (
+    "CIFAR-10 is not here: 170 MB to download from its host, which since June 2026 gives 55 to 85 kB/s. That takes up "
+    "to an hour, once; it may be stopped and goes on from there."
+)
+
+
+def download(url: str, file: Path, md5: str) -> None:
+    """Have the file of this checksum, with a bar. What arrives is kept beside it, so that a download that broke off,
+    now or in an earlier process, goes on from there, as often as anything arrives. OSError if nothing does."""
+    from torchvision.datasets.utils import check_integrity
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.part")
+    while not check_integrity(file, md5):
+        with lease.hold([part.with_name(f".{part.name}{lease.SUFFIX}")]) as mine:
+            if not mine:  # another process is at it
+                time.sleep(PAUSE)
+                continue
+            before = part.stat().st_size if part.exists() else 0
+            try:
+                whole = _arrive(url, part)
+            except OSError:
+                if not part.exists() or part.stat().st_size <= before:
+                    raise
+                whole = False
+            if whole and not check_integrity(part, md5):
+                part.unlink()
+                raise OSError(f"what came from {url} is something else: it has another checksum")
+            if whole:
+                os.replace(part, file)
+            elif part.stat().st_size <= before:
+                raise OSError("nothing more arrives")
+            else:
+                time.sleep(PAUSE)
+
+
+PAUSE = 2.0  # seconds before the next attempt
+
+
+def _arrive(url: str, part: Path) -> bool:
+    """Append to a file what it lacks; whether it is whole then."""
+    begun = part.stat().st_size if part.exists() else 0
+    asked = urllib.request.Request(url, headers={"User-Agent": "lthlib", "Range": f"bytes={begun}-"})
+    try:
+        response = urllib.request.urlopen(asked, timeout=60)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing is lacking
+            return True
+        raise
+    with response:
+        begun = begun if response.status == 206 else 0  # else it is sent from the start
+        total = begun + int(response.headers["Content-Length"])
+        calm = {} if sys.stderr.isatty() else {"mininterval": 15, "ascii": True}
+        bar = tqdm(total=total, initial=begun, desc=part.stem, unit="B", unit_scale=True, **calm)
+        with bar, part.open("ab" if begun else "wb") as out:
+            while chunk := response.read1(1 << 16):
+                out.write(chunk)
+                bar.update(len(chunk))
+    return part.stat().st_size >= total
 
 
 def _cifar10_folder(root: Path) -> Data:

@@ -300,7 +300,8 @@ def spec(
     sizes = {"iterations": line.iterations, **PROFILES[profile].get(_kind(network), {})}
     sizes["iterations"] = round(sizes["iterations"] * paper.iterations / line.iterations)
     whole = replace(paper, **{**sizes, **{name: variation[name] for name in variation if name != "iterations"}})
-    part = changes.get("iterations", whole.iterations) / paper.iterations
+    asked = changes.get("iterations", whole.iterations)
+    part = asked / paper.iterations if type(asked) is int else 1  # anything else is refused below
     schedule = {"warmup": round(part * paper.warmup), "drops": tuple(round(part * drop) for drop in paper.drops)}
     found = replace(whole, **{**schedule, **changes})
     _require(found.data in DATA, f"unknown data '{found.data}'; choose from {_names(DATA)}")

@@ -4,6 +4,7 @@
                             ticket-t0-r03-d0.parquet     one row per evaluation, with its provenance
                             ticket-t0-r03-d0.npz         what a later round, a branch or an analysis needs of it
                             ticket-t0-r04-d0.checkpoint  of a training under way, deleted when it is stored
+                            .ticket-t0.running           who is training that, see `lease`
 
 A file appears by renaming a finished one, so that it is whole or absent, whoever else writes. `results/` is read by the
 same code: there, `pack` has put all the rows of an experiment into one file.
@@ -11,6 +12,7 @@ same code: there, `pack` has put all the rows of an experiment into one file.
 
 import os
 import shutil
+import time
 import uuid
 import warnings
 import zipfile
@@ -24,7 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lthlib import specs
+from lthlib import lease, specs
 from lthlib.curves import COLUMNS, PROVENANCE, TRAINING
 from lthlib.errors import StoreError
 from lthlib.specs import TRUNKS, Rep, Spec
@@ -51,7 +53,7 @@ class Store:
             replace_file(folder / "spec.json", lambda path: path.write_text(specs.as_json(spec) + "\n"))
             free = shutil.disk_usage(folder).free
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise unwritable(self.path, error) from None
         if free < need:
             raise StoreError(
                 f"the results need about {need / 1e6:,.1f} MB and {self.path} has {free / 1e6:,.1f} MB left: make room "
@@ -62,16 +64,32 @@ class Store:
     def has(self, spec: Spec, rep: Rep) -> bool:
         """Whether this training is stored, whole, by this version of the library. A damaged or outdated file is set
         aside, with a warning, and counts as absent."""
-        return all(_whole(self._file(spec, rep, kind), CHECKS[kind]) for kind in _kinds(rep))
+        return all(whole(self._file(spec, rep, kind), CHECKS[kind]) for kind in kinds(rep))
+
+    def there(self, spec: Spec, rep: Rep) -> bool:
+        """Whether this training seems to be stored: its files are there, unread."""
+        return all(self._file(spec, rep, kind).exists() for kind in kinds(rep))
+
+    def lease_file(self, spec: Spec, rep: Rep) -> Path:
+        """The file by which a process says that it is training this: of a trunk, the whole chain of the trial."""
+        return lease_of(self._folder(spec), rep)
+
+    def count(self, spec: Spec, reps: list[Rep]) -> int:
+        """How many of these trainings have rows here, by the names of their files."""
+        try:
+            names = set(os.listdir(self._folder(spec)))
+        except OSError:
+            return 0
+        return sum(f"{stem(rep)}.parquet" in names for rep in reps)
 
     def save(self, spec: Spec, rep: Rep, rows: pd.DataFrame, arrays: Arrays) -> None:
         """Store one training. `arrays` is kept for what other trainings start from: the trunks' weights and masks."""
         table = pa.Table.from_pandas(rows, preserve_index=False)
         writers = {
             "npz": lambda path: _write_npz(path, arrays),
-            "parquet": lambda path: pq.write_table(table, path, compression="zstd"),
+            "parquet": lambda path: pq.write_table(table, path, compression="zstd", write_page_checksum=True),
         }
-        for kind in _kinds(rep):  # rows last: they say that the training is done
+        for kind in kinds(rep):  # rows last: they say that the training is done
             try:
                 replace_file(self._file(spec, rep, kind), writers[kind])
             except OSError as error:
@@ -94,7 +112,7 @@ class Store:
             _check_arrays(file)
             found.append(read(file))
 
-        return found[0] if _whole(self._file(spec, rep, "checkpoint"), check) else None
+        return found[0] if whole(self._file(spec, rep, "checkpoint"), check) else None
 
     def save_checkpoint(self, spec: Spec, rep: Rep, arrays: Arrays) -> None:
         """Store a checkpoint in the place of the last one. StoreError if that cannot be."""
@@ -121,6 +139,26 @@ class Store:
             found.append(_asked(self._folder(spec) / "spec.json", spec))
         return found
 
+    def begun(self, spec: Spec) -> bool:
+        """Whether a run has opened this store for this experiment."""
+        return (self._folder(spec) / "spec.json").is_file()
+
+    def asked(self) -> list[Spec]:
+        """The experiments that a run has begun here, each with the extent that was asked for last."""
+        found = []
+        for file in sorted(self.path.glob("*/spec.json")):
+            with suppress(OSError, ValueError):  # SpecError and UnicodeError are of the latter
+                spec = specs.from_json(file.read_text())
+                if file.parent == self._folder(spec):
+                    found.append(spec)
+        return found
+
+    def running(self, spec: Spec) -> dict[str, lease.Holder]:
+        """The units of work of an experiment that processes are at, by name: `ticket-t0` or `reinit-t0-r01-d0`."""
+        files = sorted(self._folder(spec).glob(f".*{lease.SUFFIX}"))
+        holders = {file.name[1 : -len(lease.SUFFIX)]: lease.holder(file, time.time()) for file in files}
+        return {unit: who for unit, who in holders.items() if who}
+
     def rows(self, spec: Spec | None = None) -> pd.DataFrame:
         """All rows, or those of one experiment: one row per evaluation, in order of training and iteration."""
         name = f"*{specs.key(spec)}*" if spec else "*"
@@ -144,16 +182,16 @@ class Store:
         table = pa.Table.from_pandas(rows, preserve_index=False)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(file, lambda path: pq.write_table(table, path, compression="zstd", compression_level=19))
+            replace_file(file, lambda path: pq.write_table(table, path, **PACKED))
         except OSError as error:
-            raise _unwritable(target, error) from None
+            raise unwritable(target, error) from None
         return file
 
     def _read(self, file: Path) -> pa.Table | None:
         try:
-            table = _table(file)
+            table = read_table(file)
         except Exception as error:  # whatever a damaged or foreign file makes its reader raise
-            message = f"{file} cannot be read as results ({_reason(error)})"
+            message = f"{file} cannot be read as results ({reason(error)})"
             if self.strict:
                 raise StoreError(f"{message}: restore it, or delete it and export again") from None
             warnings.warn(f"{message}: passed over", stacklevel=3)
@@ -164,7 +202,7 @@ class Store:
         return self.path / f"{spec.network}-{specs.key(spec)}"
 
     def _file(self, spec: Spec, rep: Rep, kind: str) -> Path:
-        return self._folder(spec) / f"{rep.arm}-t{rep.trial}-r{rep.round:02}-d{rep.draw}.{kind}"
+        return self._folder(spec) / f"{stem(rep)}.{kind}"
 
 
 def published() -> Store:
@@ -175,22 +213,39 @@ def published() -> Store:
     return Store(home / "results", strict=True)
 
 
-def _kinds(rep: Rep) -> tuple[str, ...]:
+def stem(rep: Rep) -> str:
+    """What the files of a training are called, less their suffix."""
+    return f"{rep.arm}-t{rep.trial}-r{rep.round:02}-d{rep.draw}"
+
+
+def lease_of(folder: Path, rep: Rep) -> Path:
+    """The lease, in the folder of an experiment, of the unit of work that a training belongs to."""
+    return folder / f".{f'{rep.arm}-t{rep.trial}' if rep.arm in TRUNKS else stem(rep)}{lease.SUFFIX}"
+
+
+def kinds(rep: Rep) -> tuple[str, ...]:
+    """The suffixes of the files of a training."""
     return ("npz", "parquet") if rep.arm in TRUNKS else ("parquet",)
 
 
+PACKED = {"compression": "zstd", "compression_level": 19, "write_page_checksum": True}
 TEXT = ["survivors", *PROVENANCE]  # the same in all rows of a training: read as categories, or they fill the memory
 
 
-def _table(file: Path) -> pa.Table:
-    table = pq.read_table(file, read_dictionary=TEXT)
+def read_table(file: Path) -> pa.Table:
+    """The rows of one file. Raises whatever a damaged or foreign file makes its reader raise."""
+    table = pq.read_table(file, read_dictionary=TEXT, page_checksum_verification=True)
     if lacking := set(COLUMNS) - set(table.column_names):
         raise ValueError(f"it has no column {min(lacking)}")
-    return table.select(COLUMNS)
+    if not table.num_rows:
+        raise ValueError("it has no rows")
+    table = table.select(COLUMNS).replace_schema_metadata(None)  # pandas' own, which may be damaged too
+    table.validate(full=True)
+    return table
 
 
 def _check_rows(file: Path) -> None:
-    version = _table(file)["results_version"][0].as_py()
+    version = read_table(file)["results_version"][0].as_py()
     if version != specs.RESULTS_VERSION:
         raise ValueError(f"made by version {version} of the results, now {specs.RESULTS_VERSION}")
 
@@ -204,7 +259,8 @@ def _check_arrays(file: Path) -> None:
 CHECKS = {"parquet": _check_rows, "npz": _check_arrays}
 
 
-def _whole(file: Path, check: Callable[[Path], None]) -> bool:
+def whole(file: Path, check: Callable[[Path], None]) -> bool:
+    """Whether a file is there and passes a check of CHECKS; if it does not pass, it is set aside, with a warning."""
     if not file.exists():
         return False
     try:
@@ -214,16 +270,17 @@ def _whole(file: Path, check: Callable[[Path], None]) -> bool:
             raise StoreError(f"cannot read {file} ({error.strerror or error})") from None
         aside = file.with_name(f"{file.name}.aside")
         file.replace(aside)
-        warnings.warn(f"{file} is no use ({_reason(error)}): set aside as {aside.name}, to be made again", stacklevel=3)
+        warnings.warn(f"{file} is no use ({reason(error)}): set aside as {aside.name}, to be made again", stacklevel=3)
         return False
     return True
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """The first line of what an exception says."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:100]
 
 
-def _unwritable(path: str | Path, error: OSError) -> StoreError:
+def unwritable(path: str | Path, error: OSError) -> StoreError:
     return StoreError(f"cannot write to {path} ({error.strerror or error}): choose another folder")
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from lthlib import checkpoint, data, machine, networks, specs, work
+from lthlib import checkpoint, data, lease, machine, networks, specs, work
 from lthlib.data import EXAMPLES
 from lthlib.errors import DataError, LthError, SpecError
 from lthlib.progress import Bars
@@ -65,25 +66,28 @@ def run(
     data_root: str | Path | None = None,
     device: str = "auto",
     workers: int | None = None,
+    scheduler: str | None = None,
 ) -> None:
     """Train what the experiment still misses, on this machine, and store each training as it ends.
 
     On a CPU each of `workers` processes of one thread (default: one per core) trains one network at a time; on an
-    accelerator one process trains whole cohorts. It may be killed at any moment and called again: what is stored stays,
-    what was under way goes on from its checkpoint, and the rest comes out the same. Raises SpecError, DataError or
-    StoreError, in one line, before training starts.
+    accelerator one process trains whole cohorts. With the address of a Dask `scheduler` its workers train instead (see
+    `remote`). It may be killed at any moment and called again: what is stored stays, what was under way goes on from
+    its checkpoint, and the rest comes out the same. Called several times at once, it trains nothing twice. Raises
+    SpecError, DataError or StoreError, in one line, before training starts.
     """
-    device, workers, todo = ready(spec, store, data_root, device, workers)
+    device, workers, todo = ready(spec, store, data_root, device, workers, scheduler)
     if not todo:
         Store(store).drop_checkpoints(spec, plan(spec))
         return
     job = Job(replace(spec, rounds=depth(spec)), (), Path(store).absolute(), data_root, device)
-    trainings = len(plan(spec))
-    bars = Bars(f"{spec.network} {specs.key(spec)}", trainings, trainings - len(todo), spec.iterations)
+    whole = plan(spec)
+    count = partial(Store(store).count, spec, whole)
+    bars = Bars(f"{spec.network} {specs.key(spec)}", len(whole), count, spec.iterations)
     try:
-        with executor(workers, bars, job) as pool:
-            drive(pool, job, todo, bars)
-        Store(store).drop_checkpoints(spec, plan(spec))  # of cohorts that were killed while their rows were stored
+        with crew(workers, scheduler, bars, job) as (pool, job, together):
+            drive(pool, job, todo, bars, together)
+        Store(store).drop_checkpoints(spec, whole)  # of cohorts that were killed while their rows were stored
     except BrokenExecutor:
         raise LthError(
             "a worker process died, perhaps for lack of memory (or, in a script, for lack of an if __name__ == "
@@ -94,42 +98,101 @@ def run(
 
 
 def ready(
-    spec: Spec, store: str | Path, data_root: str | Path | None, device: str, workers: int | None
+    spec: Spec,
+    store: str | Path,
+    data_root: str | Path | None,
+    device: str,
+    workers: int | None,
+    scheduler: str | None = None,
 ) -> tuple[str, int, list[Rep]]:
-    """The device, the number of processes and the trainings of a run; what can be wrong is looked at before."""
-    device = choose_device(device, spec.precision)
+    """The device, the number of processes and the trainings of a run; what can be wrong is looked at before. With a
+    scheduler, its workers look at their device and their data."""
+    if scheduler and workers:
+        raise SpecError("workers are processes of this machine, and a scheduler has its own: leave out one of the two")
+    if not scheduler:
+        device = choose_device(device, spec.precision)
     shelf = Store(store)
     todo = missing(spec, shelf)
-    workers = processes(workers, device, todo)
+    workers = 1 if scheduler else processes(workers, device, todo)
     checkpoint.interval()
     if todo:
-        shelf.open(spec, need=room(spec, todo, workers * width(spec, device)))
-        data.fetch(spec.data, data_root)
+        shelf.open(spec, need=room(spec, todo, 1 if scheduler else workers * width(spec, device)))
+        if not scheduler:
+            data.fetch(spec.data, data_root)
     return device, workers, todo
 
 
-def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars) -> None:
-    """Submit the chains of tickets, behind each what hangs on it, and wait for all."""
-    most = width(job.spec, job.device)
-    pending: dict[Future, tuple[str, tuple[int, ...]]] = {}
+@contextmanager
+def crew(workers: int, scheduler: str | None, bars: Bars, job: Job) -> Iterator[tuple[Executor, Job, Callable]]:
+    """Who trains: an executor, the job as it can do it, and how many of given trainings are to be done together."""
+    if scheduler:
+        from lthlib import remote
 
-    def submit(reps, trunk=None):
-        pending[pool.submit(_do, replace(job, reps=reps))] = trunk, tuple(rep.trial for rep in reps)
+        with remote.cluster(scheduler, job, bars.say) as found:
+            yield found
+    else:
+        with executor(workers, bars, job) as pool:
+            most = width(job.spec, job.device)
+            yield pool, job, lambda reps: most
 
-    for some in chunks(sorted({rep.trial for rep in todo}), most):
-        submit(tuple(Rep("ticket", trial) for trial in some), "ticket")
-    while pending:
+
+def drive(pool: Executor, job: Job, todo: list[Rep], bars: Bars, together: Callable[[list[Rep]], int]) -> None:
+    """Submit the chains of tickets, behind each what hangs on it, as many `together` as that says, and wait for all.
+    What another run is training is waited for too, and trained here if that run dies."""
+    pending: dict[Future, tuple[Rep, ...]] = {}
+    elsewhere: list[Rep] = []
+    looked, told = 0.0, False
+
+    def submit(reps):
+        pending[pool.submit(_do, replace(job, reps=tuple(reps)))] = tuple(reps)
+
+    chains = [Rep("ticket", trial) for trial in sorted({rep.trial for rep in todo})]
+    for some in chunks(chains, together(chains)):
+        submit(some)
+    while pending or elsewhere:
+        if not pending:
+            time.sleep(0.5)
         done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
         bars.refresh()
         for future in done:
-            trunk, some = pending.pop(future)
-            future.result()
-            if trunk:
-                for reps in chunks(hanging(todo, trunk, some), most):
-                    submit(reps)
-            further = [trial for trial in some if any(r.arm in AFTER.get(trunk, ()) and r.trial == trial for r in todo)]
-            if further:
-                submit(tuple(Rep(CONTINUING, trial) for trial in further), CONTINUING)
+            reps = pending.pop(future)
+            others = future.result()
+            elsewhere += others
+            arm, trials = reps[0].arm, tuple(rep.trial for rep in reps if rep not in others)
+            if arm in specs.TRUNKS:
+                branches = hanging(todo, arm, trials)
+                for some in chunks(branches, together(branches)):
+                    submit(some)
+            needed = AFTER.get(arm, ())
+            if further := [trial for trial in trials if any(r.arm in needed and r.trial == trial for r in todo)]:
+                submit([Rep(CONTINUING, trial) for trial in further])
+        if elsewhere and time.monotonic() - looked > LOOK:
+            looked = time.monotonic()
+            busy = occupied(job, elsewhere)
+            if busy and not pending and not told:
+                told = True
+                bars.say(f"lth: all that is left is being trained by {others_of(busy)}: waiting")
+            for rep in elsewhere:
+                if rep not in busy:
+                    submit([rep])
+            elsewhere = list(busy)
+
+
+LOOK = 2.0  # seconds between two looks at what other runs are doing
+
+
+def occupied(job: Job, reps: list[Rep]) -> dict[Rep, lease.Holder]:
+    """Those of these units of work that other processes hold and have not finished, with who holds them."""
+    files = {rep: Store(job.store).lease_file(job.spec, rep) for rep in reps}
+    now = lease.clock(files[reps[0]].parent)
+    holders = {rep: lease.holder(file, now) for rep, file in files.items()}
+    return {rep: who for rep, who in holders.items() if who and work.unfinished(job, rep)}
+
+
+def others_of(busy: dict[Rep, lease.Holder]) -> str:
+    """Who holds these, for people."""
+    names = sorted({str(who) for who in busy.values()})
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
 
 
 AFTER = {"ticket": (CONTINUING, "continued")}  # what needs the second chain, which needs the dense network of the first
@@ -206,8 +269,8 @@ def _report(label: str, iteration: int, stored: int) -> None:
     """Where this process says how far it is; `executor` and `_start` put something better here."""
 
 
-def _do(job: Job) -> None:
-    work.do(job, _report)
+def _do(job: Job) -> tuple[Rep, ...]:
+    return work.do(job, _report)
 
 
 class Here(Executor):

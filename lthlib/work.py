@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lthlib import data, masks, networks, provenance, specs, tickets
+from lthlib import data, lease, masks, networks, provenance, specs, tickets
 from lthlib.checkpoint import Checkpoint
 from lthlib.cohort import Theta, join, stack, take
 from lthlib.errors import StoreError
 from lthlib.masks import Mask
-from lthlib.specs import Rep, Spec
+from lthlib.specs import CONTINUING, Rep, Spec
 from lthlib.store import Arrays, Store
 from lthlib.train import Curves, Unfit, train
 
@@ -35,14 +35,29 @@ class Job:
 Report = Callable[[str, int, int], None]  # label of the training under way, its iteration, trainings stored since
 
 
-def do(job: Job, report: Report) -> None:
-    """Train what the job still misses."""
-    remember = partial(_remember, job, examples(job), report)
-    if trunk := tickets.TRUNKS.get(job.reps[0].arm):
-        for _ in trunk(job.spec, [rep.trial for rep in job.reps], remember):
-            pass
-    else:
-        _branch(job, remember)
+def do(job: Job, report: Report) -> tuple[Rep, ...]:
+    """Train what the job still misses, but what another process is training: that is given back."""
+    files = {rep: Store(job.store).lease_file(job.spec, rep) for rep in job.reps if unfinished(job, rep)}
+    with lease.hold(files.values()) as held:
+        others = tuple(rep for rep, file in files.items() if file not in held)
+        mine = replace(job, reps=tuple(rep for rep in job.reps if rep not in others))
+        if mine.reps:
+            remember = partial(_remember, mine, examples(job), report)
+            if trunk := tickets.TRUNKS.get(job.reps[0].arm):
+                for _ in trunk(job.spec, [rep.trial for rep in mine.reps], remember):
+                    pass
+            else:
+                _branch(mine, remember)
+    return others
+
+
+def unfinished(job: Job, rep: Rep) -> bool:
+    """Whether a branch, or a round of the chain that begins with `rep`, seems to be missing."""
+    rounds = range(rep.round, job.spec.rounds + 1) if rep.arm in specs.TRUNKS else [rep.round]
+    own = [rep._replace(round=n) for n in rounds if n or rep.arm != CONTINUING]  # whose round 0 is the ticket's
+    if rep.arm == "ticket" and job.spec.rewind:
+        own.append(Rep(specs.OPENING, rep.trial))
+    return not all(Store(job.store).there(job.spec, each) for each in own)
 
 
 def examples(job: Job) -> data.Data:

@@ -1,10 +1,13 @@
 """Splits are disjoint and complete, epochs are permutations, randomness depends on its name alone, and images are the
 ones that were asked for."""
 
+import hashlib
 import multiprocessing
 import shutil
 import tarfile
-from concurrent.futures import ProcessPoolExecutor
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import numpy as np
@@ -234,6 +237,111 @@ def test_no_cifar10_and_no_network_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=words) as error:
         data.fetch("cifar10", tmp_path)
     assert "\n" not in str(error.value)
+
+
+CONTENT = bytes(range(256)) * 4_000
+
+
+class Host(BaseHTTPRequestHandler):
+    """A server of one file, that breaks off after so many bytes each time it is asked, unless it does not."""
+
+    breaks, ranges, asked = 300_000, True, ()
+
+    def do_GET(self):
+        begun = int(self.headers["Range"].removeprefix("bytes=").rstrip("-")) if self.ranges else 0
+        type(self).asked += (begun,)
+        if begun >= len(CONTENT):
+            self.send_error(416)
+            return
+        self.send_response(206 if self.ranges else 200)
+        self.send_header("Content-Length", len(CONTENT) - begun)
+        self.end_headers()
+        self.wfile.write(CONTENT[begun : begun + self.breaks])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def host(monkeypatch):
+    kind = type("Host", (Host,), {})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        kind.url = f"http://127.0.0.1:{server.server_address[1]}/file"
+        monkeypatch.setattr(data, "PAUSE", 0.01)
+        yield kind
+        server.shutdown()
+
+
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+def test_a_download_that_breaks_off_goes_on_from_there(host, tmp_path):
+    file = tmp_path / "new" / "file"
+    data.download(host.url, file, MD5)
+    assert file.read_bytes() == CONTENT
+    assert host.asked == (0, 300_000, 600_000, 900_000)
+    data.download(host.url, file, MD5)
+    assert len(host.asked) == 4
+    assert [path.name for path in file.parent.iterdir()] == ["file"]
+
+
+def test_what_an_earlier_process_left_is_gone_on_with(host, tmp_path):
+    host.breaks = len(CONTENT)
+    (tmp_path / "file.part").write_bytes(CONTENT[:1_000])
+    data.download(host.url, tmp_path / "file", MD5)
+    (tmp_path / "file").rename(tmp_path / "file.part")  # killed before it could be renamed
+    data.download(host.url, tmp_path / "file", MD5)
+    assert host.asked == (1_000, len(CONTENT))
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_host_that_cannot_go_on_starts_again(host, tmp_path):
+    host.ranges, host.breaks = False, len(CONTENT)
+    (tmp_path / "file.part").write_bytes(CONTENT[:1_000])
+    data.download(host.url, tmp_path / "file", MD5)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_download_of_something_else_is_an_error_and_not_kept(host, tmp_path):
+    (tmp_path / "file.part").write_bytes(b"something else")
+    with pytest.raises(OSError, match="is something else: it has another checksum"):
+        data.download(host.url, tmp_path / "file", MD5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_more_arrives_it_ends_and_keeps_what_there_is(host, tmp_path):
+    host.breaks = 0
+    (tmp_path / "file.part").write_bytes(CONTENT[:1_000])
+    with pytest.raises(OSError, match="nothing more arrives"):
+        data.download(host.url, tmp_path / "file", MD5)
+    assert (tmp_path / "file.part").stat().st_size == 1_000
+
+
+def test_two_processes_that_want_the_same_file_fetch_it_once(host, tmp_path):
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(data.download, host.url, tmp_path / "file", MD5) for _ in range(2)]
+    assert [one.result() for one in both] == [None, None]
+    assert host.asked == (0, 300_000, 600_000, 900_000)
+
+
+def test_before_the_long_download_it_is_said_how_long_it_takes(tmp_path, monkeypatch, capsys):
+    def download(url, file, md5):
+        said = capsys.readouterr().err
+        assert "170 MB to download" in said
+        assert "up to an hour" in said
+        assert file == tmp_path / "cifar-10-python.tar.gz"
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(data, "download", download)
+    with pytest.raises(DataError, match=f"put cifar-10-python.tar.gz from elsewhere into {tmp_path}, name"):
+        data.fetch("cifar10", tmp_path)
+
+
+def test_the_archive_is_the_one_that_torchvision_unpacks():
+    from torchvision.datasets import CIFAR10
+
+    assert (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5) == (data.CIFAR_URL, data.CIFAR_ARCHIVE, data.CIFAR_MD5)
 
 
 CLASSES = [f"class {letter}" for letter in "jihgfedcba"]

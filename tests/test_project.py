@@ -49,7 +49,10 @@ def project():
 
 def test_conda_and_pip_environments_are_the_same():
     conda_calls = {"torch": "pytorch"}
-    wanted = [*project()["dependencies"], *(r for e in ("book", "test") for r in project()["optional-dependencies"][e])]
+    wanted = [
+        *project()["dependencies"],
+        *(r for e in ("book", "dask", "test") for r in project()["optional-dependencies"][e]),
+    ]
     pip = {conda_calls.get(r.name, r.name): r.specifier for r in map(Requirement, wanted)}
     conda = yaml.safe_load(text("environment.yml"))["dependencies"]
     names = {r.name: r.specifier for r in map(Requirement, (d for d in conda if isinstance(d, str) and d != "pip"))}

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lthlib import specs, study, tickets, work
+from lthlib import lease, specs, study, tickets, work
 from lthlib.curves import EVALUATION, TRAINING, summarise
 from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.specs import Rep
@@ -277,3 +277,55 @@ def test_what_a_device_cannot_do_is_told_before_training(tiny, tmp_path):
     with pytest.raises(SpecError, match="one process feeds a GPU"):
         study.processes(2, "cuda", [])
     assert not list(tmp_path.iterdir())
+
+
+def submitted(spec, store, tally, workers=1, slow=0.0):
+    """A run of the same study by another process, which writes down what it trains."""
+    code = (
+        "import tests.tally\nfrom lthlib import specs, study\n"
+        f"study.run(specs.from_json({specs.as_json(spec)!r}), {str(store)!r}, workers={workers})"
+    )
+    environment = {**os.environ, "TALLY": str(tally), "SLOW": str(slow)}
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_same_study_submitted_twice_at_once_trains_nothing_twice(finished, tmp_path):
+    spec, store = finished
+    both = [submitted(spec, tmp_path / "store", tmp_path / "tally", slow=0.1) for _ in range(2)]
+    for process in both:
+        said = process.communicate(timeout=120)[1]
+        assert process.returncode == 0, said
+    trained = [line.partition(" ")[2] for line in (tmp_path / "tally").read_text().splitlines()]
+    assert sorted(trained) == sorted(map(str, study.plan(spec)))
+    assert_same(Store(tmp_path / "store").rows(spec), store.rows(spec))
+    assert not list((tmp_path / "store").rglob(f"*{lease.SUFFIX}*"))
+
+
+@pytest.mark.parametrize("dies", [True, False], ids=["and trained here if that dies", "and found when it is done"])
+def test_what_another_run_is_training_is_waited_for(finished, tmp_path, monkeypatch, capfd, dies):
+    spec, store = finished
+    few = dataclasses.replace(spec, trials=1, arms=("ticket",))
+    monkeypatch.setattr(study, "LOOK", 0.05)
+    other = submitted(few, tmp_path / "store", tmp_path / "tally", slow=100 if dies else 1)
+    file = Store(tmp_path / "store").lease_file(few, Rep("ticket", 0))
+    deadline = time.monotonic() + 60
+    while not lease.holder(file):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    say = study.Bars.say
+
+    def said(bars, line):
+        say(bars, line)
+        if dies:
+            other.kill()
+
+    monkeypatch.setattr(study.Bars, "say", said)
+    if not dies:
+        monkeypatch.setattr(work, "train", None)  # would fail
+    study.run(few, tmp_path / "store", workers=1)
+    other.communicate(timeout=30)
+    words = f"all that is left is being trained by process {other.pid} on "
+    assert capfd.readouterr().err.count(words) == 1
+    rows = store.rows(spec)
+    same = rows[(rows["arm"] == "ticket") & (rows["trial"] == 0)].reset_index(drop=True)
+    assert_same(Store(tmp_path / "store").rows(few), same)
