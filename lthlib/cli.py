@@ -152,7 +152,8 @@ def _spec(options: argparse.Namespace) -> specs.Spec:
             "the profile published trains nothing: it draws the committed results; choose quick, laptop or paper"
         )
     changes = {name: getattr(options, name) for name in (*SIZES, *NAMES)}
-    return specs.spec(options.network, options.profile, arms=options.arms and options.arms.split(","), **changes)
+    arms = None if options.arms is None else options.arms.split(",")
+    return specs.spec(options.network, options.profile, arms=arms, **changes)
 
 
 def _bench(options: argparse.Namespace) -> None:

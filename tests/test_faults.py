@@ -297,7 +297,7 @@ FLAGS = {  # what is typed, and what is said
     "run lenet --reinits -1": "reinits must be at least 0",
     "run lenet --randoms -1": "randoms must be at least 0",
     "run lenet --seed -1": "seed must be at least 0",
-    "run lenet --arms=": "arms must be a list of arm names, not ''",
+    "run lenet --arms=": "unknown arm ''; choose from ticket",
     "run lenet --arms ticket,ticket": "an arm is named twice: ticket, ticket",
     "run lenet --arms ticket,,reinit": "unknown arm ''",
     "run lenet --arms Ticket": "unknown arm 'Ticket'; choose from ticket",
