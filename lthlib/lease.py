@@ -6,8 +6,8 @@ A unit is the chain of one trial, or one branch. Whoever works on it holds a lea
 
 made with O_EXCL. A thread of the holder renews its modification time every BEAT seconds, and the holder removes it when
 the unit is done. A lease that was not renewed for STALE seconds, or whose holder, a process of this machine, has ended,
-is dead: the next who wants the unit renames it away and makes its own. Ages are measured against the time of a file
-made just now in the same folder, because the clocks of two machines, or of a server, may differ.
+is dead: the next who wants the unit removes it, one at a time, and makes its own. Ages are measured against the time of
+a file made just now in the same folder, because the clocks of two machines, or of a server, may differ.
 
 A lease saves work and guards nothing: results appear by renaming and come out the same whoever trains them. So where
 two processes work on one unit after all, because one was suspended for minutes, say, nothing is lost but time.
@@ -28,7 +28,7 @@ from pathlib import Path
 
 from lthlib.errors import StoreError
 
-SUFFIX = ".running"
+SUFFIX, SPADE = ".running", ".burial"
 BEAT, STALE = 15.0, 120.0  # seconds
 THREAD = "leases"
 
@@ -64,7 +64,7 @@ class Holder:
 def hold(files: Iterable[Path]) -> Iterator[list[Path]]:
     """Hold as many of these leases as nobody else holds: which, at first. Raises StoreError where none can be written.
 
-    A file for a name that is taken over from the dead is made anew, never written to.
+    Of the dead, a lease may fail to come over while somebody else tries the same; the next attempt will do.
     """
     mine = []
     try:
@@ -115,21 +115,22 @@ def clock(folder: Path) -> float:
 
 def _take(file: Path) -> bool:
     with _lock:
-        for _ in range(3):  # until it is ours, or somebody's who is alive
-            try:
-                _create(file)
-                return True
-            except FileExistsError:
-                found = read(file)
-                if found and found.alive(clock(file.parent)):
-                    return False
-                if found:
-                    _bury(file, found)
-            except OSError as error:
-                raise StoreError(
-                    f"cannot write to {file.parent} ({error.strerror or error}): make room or choose another folder; "
-                    "what is stored stays valid"
-                ) from None
+        try:
+            for _ in range(3):  # until it is ours, or somebody's who is alive
+                try:
+                    _create(file)
+                    return True
+                except FileExistsError:
+                    found = read(file)
+                    if found and found.alive(clock(file.parent)):
+                        return False
+                    if found:
+                        _bury(file, found)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {file.parent} ({error.strerror or error}): make room or choose another folder; what "
+                "is stored stays valid"
+            ) from None
     return False
 
 
@@ -150,14 +151,19 @@ def _create(file: Path) -> None:
 
 
 def _bury(file: Path, dead: Holder) -> None:
-    """Take a dead lease away; if somebody was faster, and it is theirs by now, put it back."""
-    grave = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
-    with suppress(FileNotFoundError):
-        os.rename(file, grave)
-        if read(grave) != dead:
-            with suppress(OSError):
-                os.link(grave, file)
-        grave.unlink()
+    """Take a dead lease away, unless somebody else is at it, or has been and holds it by now."""
+    spade = file.with_name(file.name + SPADE)
+    try:
+        os.close(os.open(spade, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        if (left := read(spade)) and clock(file.parent) - left.renewed > STALE:  # by one who died of it
+            spade.unlink(missing_ok=True)
+        return
+    try:
+        if read(file) == dead:
+            file.unlink()
+    finally:
+        spade.unlink(missing_ok=True)
 
 
 def _release(file: Path) -> None:
