@@ -4,10 +4,11 @@ A unit is the chain of one trial, or one branch. Whoever works on it holds a lea
 
     <store>/<network>-<key>/.ticket-t0.running    {"host": ..., "pid": ..., "since": ..., ...}
 
-made with O_EXCL. A thread of the holder renews its modification time every BEAT seconds, and the holder removes it when
-the unit is done. A lease that was not renewed for STALE seconds, or whose holder, a process of this machine, has ended,
-is dead: the next who wants the unit removes it, one at a time, and makes its own. Ages are measured against the time of
-a file made just now in the same folder, because the clocks of two machines, or of a server, may differ.
+which appears whole, and only where there is none. A thread of the holder renews its modification time every BEAT
+seconds, and the holder removes it when the unit is done. A lease that was not renewed for STALE seconds, or whose
+holder, a process of this machine, has ended, is dead: those who want the unit remove it, one at a time, and the first
+makes its own. Ages are measured against the time of a file made just now in the same folder, because the clocks of two
+machines, or of a server, may differ.
 
 A lease saves work and guards nothing: results appear by renaming and come out the same whoever trains them. So where
 two processes work on one unit after all, because one was suspended for minutes, say, nothing is lost but time.
@@ -135,28 +136,38 @@ def _take(file: Path) -> bool:
 
 
 def _create(file: Path) -> None:
-    token = uuid.uuid4().hex
-    says = {"host": platform.node(), "pid": os.getpid(), "where": _where(), "token": token}
-    says["since"] = datetime.now(UTC).isoformat(timespec="seconds")
-    descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    try:
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(json.dumps(says))
-    except OSError:
-        file.unlink(missing_ok=True)
-        raise
-    _held[file] = token
+    _held[file] = _sign(file)
     if not any(thread.name == THREAD for thread in threading.enumerate()):
         threading.Thread(target=_beat, name=THREAD, daemon=True).start()
+
+
+def _sign(file: Path) -> str:
+    """Make a file that says who we are, whole, unless there is one: FileExistsError. What tells it from others."""
+    token = uuid.uuid4().hex
+    says = {"host": platform.node(), "pid": os.getpid(), "where": _where(), "token": token}
+    text = json.dumps({**says, "since": datetime.now(UTC).isoformat(timespec="seconds")})
+    draft = file.with_name(f"{file.name}.{token}")
+    try:
+        draft.write_text(text)
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: a reader may see it empty
+            with file.open("x") as opened:
+                opened.write(text)
+    finally:
+        draft.unlink(missing_ok=True)
+    return token
 
 
 def _bury(file: Path, dead: Holder) -> None:
     """Take a dead lease away, unless somebody else is at it, or has been and holds it by now."""
     spade = file.with_name(file.name + SPADE)
     try:
-        os.close(os.open(spade, os.O_CREAT | os.O_EXCL))
+        _sign(spade)
     except FileExistsError:
-        if (left := read(spade)) and clock(file.parent) - left.renewed > STALE:  # by one who died of it
+        if (digger := read(spade)) and not digger.alive(clock(file.parent)):  # killed while it dug
             spade.unlink(missing_ok=True)
         return
     try:

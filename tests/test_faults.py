@@ -426,7 +426,7 @@ FIELDS = [  # of a Spec, or a chapter's parameters
     ("lr must be positive and finite, not -1.0", {"lr": -1}),
     (r"rate_fc must lie in \[0, 1\), not 1.0", {"rate_fc": 1}),
     (r"rate_out must lie in \[0, 1\), not -0.1", {"rate_out": -0.1}),
-    (r"width must lie in \(0, 1\], not 0.0", {"width": 0}),
+    (r"width must lie in \(0, 10?\], not 0.0", {"width": 0}),
     ("unknown optimiser 'lamb'; choose from adam, sgd", {"optimiser": "lamb"}),
     ("momentum and weight_decay are for the optimiser sgd", {"momentum": 0.9}),
     ("unknown inputs 'white'; choose from unit", {"inputs": "white"}),

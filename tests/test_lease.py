@@ -169,13 +169,24 @@ def test_where_none_can_be_written_one_line_says_so(tmp_path):
 
 def test_a_dead_lease_that_cannot_be_removed_is_one_line(file, monkeypatch):
     written(file, age=1_000)
-    unlocked = os.open
 
-    def locked(path, flags, *more):
-        if str(path).endswith(lease.SPADE):
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        return unlocked(path, flags, *more)
+    def locked(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(os, "open", locked)
+    monkeypatch.setattr(lease, "_bury", locked)
     with pytest.raises(StoreError, match="cannot write to .*Read-only file system"), lease.hold([file]):
         pass
+
+
+def test_a_file_system_without_links_will_do(file, monkeypatch):
+    def without(*_):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", without)
+    with lease.hold([file]) as mine:
+        assert mine == [file]
+        assert lease.holder(file).pid == os.getpid()
+        assert [path.name for path in file.parent.iterdir()] == [file.name]
+        with lease.hold([file]) as again:
+            assert again == []
+    assert list(file.parent.iterdir()) == []
