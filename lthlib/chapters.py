@@ -160,8 +160,9 @@ class Note:
         return self.text
 
 
-def left_out(networks: str, experiments: dict[str, Experiment]) -> Note | None:
-    """What a page says of the networks it was asked for and cannot draw, for want of committed results."""
+def left_out(networks: str, experiments: dict[str, Experiment], setting: str | None = None) -> Note | None:
+    """What a page says of the networks it was asked for and cannot draw, perhaps in one setting, for want of committed
+    results."""
     if not experiments and not networks:
         return Note("This page was made without any network, so nothing is drawn below.")
     missing = [specs.NAMES[name] for name in _names(networks) if name not in experiments]
@@ -169,6 +170,7 @@ def left_out(networks: str, experiments: dict[str, Experiment]) -> Note | None:
         return None
     who = " and ".join([", ".join(missing[:-1]), missing[-1]]) if missing[1:] else missing[0]
     here = "so they are left out below" if experiments else "so nothing is drawn below"
+    who += f" in the setting `{setting}`" if setting else ""
     return Note(f"No results of {who} are committed yet, {here}; at any other profile this page runs them.")
 
 

@@ -112,18 +112,23 @@ def _chosen(part: dict, trainings: pd.DataFrame) -> list[pd.DataFrame]:
     for one, several in zip(asked, found, strict=True):
         if not several:
             raise Missing(_named(one))
+    apart = {name for one in asked for name in (*SETTINGS.get(one["network"], {}).get(one.get("setting"), {}),)}
+    apart |= {name for one in asked for name in one.get("with", {})}
     for first in found[0]:
-        rest = [next((e for e in more if _alike(e) == _alike(first)), None) for more in found[1:]]
+        rest = [next((e for e in more if _alike(e, first, apart)), None) for more in found[1:]]
         if all(e is not None for e in rest):
             return [first, *rest]
     raise Missing(" and ".join(_named(one) for one in asked) + " at the same scale")
 
 
-def _alike(experiment: pd.DataFrame) -> tuple:
-    """What experiments must share to be compared."""
-    ours = recipe(experiment.iloc[0])
-    paper = nearest(experiment.iloc[0])
-    return ours["data"], ours["inputs"], ours["precision"], round(ours["iterations"] / paper.iterations, 4)
+def _alike(one: pd.DataFrame, other: pd.DataFrame, apart: set[str]) -> bool:
+    """Whether two experiments may be compared: whether they are the same, but for what their settings are `apart` in,
+    and as large a part of the paper's iterations."""
+    ours, theirs = recipe(one.iloc[0]), recipe(other.iloc[0])
+    lengths = ("iterations", "warmup", "drops", "eval_every", "train_eval", "seed")
+    part, its = (r["iterations"] / nearest(e.iloc[0]).iterations for r, e in ((ours, one), (theirs, other)))
+    same = all(ours[name] == theirs[name] for name in SHAPING if name not in (*lengths, *apart))
+    return same and abs(part - its) <= 0.02 * its
 
 
 def _named(asked: dict) -> str:
@@ -146,12 +151,17 @@ def _agrees(part: dict, value: float, target: float, alone: np.ndarray) -> str:
     distance = {"about": abs, "at least": lambda d: -d, "at most": lambda d: d}[part["direction"]]
     missed, tolerance = distance(_distance(part, value, target)), part["tolerance"]
     paper = np.log(tolerance["factor"]) if "factor" in tolerance else tolerance["within"]
-    own = abs(_distance(part, alone.max(), alone.min())) / 2 if len(alone) > 1 else 0
+    own = abs(_distance(part, alone.max(), alone.min())) / 2 if len(alone) > 1 and not _sign_alone(part) else 0
     if missed <= 1e-9 and part["direction"] != "about":
         return part["direction"]
     if missed <= paper + 1e-9:
         return "within the tolerance of"
     return "within our own spread of" if missed <= own else ""
+
+
+def _sign_alone(part: dict) -> bool:
+    """Whether the text gives no size: only that something is not worse, or not better."""
+    return part["text"] == part.get("neutral", 0) and part["tolerance"].get("within") == 0
 
 
 def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
@@ -170,9 +180,10 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
         return _judge_range(part, found, alone)
     value, text, neutral = found.value, part["text"], part.get("neutral", 0)
     figure = part["figure"] if isinstance(part["figure"], Real) else None
-    side = np.sign(text - neutral)
-    same = np.sign(alone - neutral) == side
-    holds = side == 0 or (np.sign(value - neutral) == side and same.mean() > 0.5)
+    bare = _sign_alone(part)
+    side = np.sign(text - neutral) or (bare and {"at least": 1, "at most": -1}.get(part["direction"], 0))
+    same = (alone - neutral) * side > (-1e-9 if bare else 0)
+    holds = side == 0 or ((value - neutral) * side > (-1e-9 if bare else 0) and same.mean() > 0.5)
     level = part["unit"] == "P_m"
     said = f"the text's P_m {number(text)} %" if level else f"the text's {number(text)} {part['unit']}"
     if holds and (how := _agrees(part, value, text, alone)):
@@ -182,7 +193,7 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
             why += [f"nearer to the figure's {number(figure)}"] if nearer else []
     elif holds and figure is not None and (how := _agrees(part, value, figure, alone)):
         verdict, why = "partly", [f"{how} the figure's {number(figure)}; not so for {said}"]
-    elif holds and side:
+    elif holds and side and not bare:
         verdict, why = "partly", [f"the direction holds, the size is not {said}"]
     else:
         verdict, why = "not reproduced", [f"not {said}"]
@@ -190,7 +201,7 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
         why.append(f"{same.sum()} of {len(alone)} trials share its direction")
     if len(alone) < 2:
         why.append("one trial")
-        small = side == 0 or abs(value - neutral) < 2 * part["tolerance"].get("within", np.inf)
+        small = side == 0 or bare or abs(value - neutral) < 2 * part["tolerance"].get("within", np.inf)
         if verdict == "reproduced" and small:
             verdict = "partly"
             why[-1] += ", and an effect no larger than the paper's trials range"

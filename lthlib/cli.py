@@ -115,7 +115,7 @@ def _experiment(command: argparse.ArgumentParser) -> None:
         default=[],
         type=_assignment,
         metavar="FIELD=VALUE",
-        help=f"of {', '.join(OTHERS)}; warmup and rewind in iterations; repeatable",
+        help=f"of {', '.join(OTHERS)}; warmup in iterations; repeatable",
     )
     command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
     command.add_argument("--workers", type=int, metavar="N", help="processes on a CPU (default: one per core)")
@@ -130,7 +130,11 @@ def _assignment(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"say FIELD=VALUE, not {text!r}")
-    if name in ("drops", "arms"):
+    if name not in OTHERS:
+        own = name in (*SIZES, *NAMES, "arms")
+        why = f"it has an option of its own, --{name}" if own else "there is no such field"
+        raise argparse.ArgumentTypeError(f"{name} cannot be set: {why}")
+    if name == "drops":
         return name, [_value(part) for part in value.split(",")]
     return name, _value(value)
 
@@ -186,9 +190,8 @@ def _spec(options: argparse.Namespace) -> specs.Spec:
             "the profile published trains nothing: it draws the committed results; choose quick, laptop or paper"
         )
     changes = {name: getattr(options, name) for name in (*SIZES, *NAMES)}
-    changes |= dict(options.set)
-    changes["arms"] = options.arms.split(",") if options.arms else changes.get("arms")
-    return specs.spec(options.network, options.profile, options.setting, **changes)
+    arms = None if options.arms is None else options.arms.split(",")
+    return specs.spec(options.network, options.profile, options.setting, arms=arms, **changes, **dict(options.set))
 
 
 def _bench(options: argparse.Namespace) -> None:

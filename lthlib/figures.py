@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from lthlib import claims, curves
-from lthlib.specs import DIGITS, INPUTS, NAMES, ONESHOT_LEVELS, POINTS, Spec
+from lthlib.specs import DIGITS, INPUTS, NAMES, ONESHOT_LEVELS, PAPER, POINTS, Spec
 from lthlib.style import DENSE_LINE, GREY, INK, LOOKS, NARROW, PALE, PAPER_LINE, WIDE, Shown, level, shade, shown
 
 ONESHOT = ("oneshot", "oneshot_reinit")  # their `round` counts steps of 2.5 % pruned
@@ -119,10 +119,19 @@ def scopes(trainings: pd.DataFrame, network: str, layerwise: pd.DataFrame | None
 def warmups(runs: Mapping[int, pd.DataFrame], network: str) -> Shown:
     """Figures 44 and 45, one network of them: the validation accuracy of tickets at the end of training, a line for
     each length of warmup; `runs` are trainings by that length, in the paper's iterations."""
-    runs = {k: _one_experiment(t, network) for k, t in sorted(runs.items())}
-    tickets = {k: t[t["arm"] == "ticket"] for k, t in runs.items()}
+    tables = {k: _one_experiment(t, network) for k, t in sorted(runs.items())}
+    longest = next(reversed(tables.values()))
+    scale = ["data", "iterations"]
+    tickets, seen = {}, set()
+    for k, t in tables.items():
+        alike = (t[scale].iloc[0] == longest[scale].iloc[0]).all() and t["key"].iloc[0] not in seen
+        if alike and (t["arm"] == "ticket").any():
+            tickets[k] = t[t["arm"] == "ticket"]
+            seen.add(t["key"].iloc[0])
+    left = [f"{k:,}" for k in tables if k not in tickets]
+    drawn = pd.concat(tickets.values())
     lines = {k: curves.spread(t, "valacc_end").sort_values("remaining", ascending=False) for k, t in tickets.items()}
-    levels = np.sort(pd.concat(tickets.values())["remaining"].round(1).unique())[::-1]
+    levels = np.sort(drawn["remaining"].round(1).unique())[::-1]
     lighter = dict(zip(lines, np.linspace(0.6, -0.5, len(lines)), strict=True))
 
     def draw(narrow: bool) -> Figure:
@@ -137,13 +146,16 @@ def warmups(runs: Mapping[int, pd.DataFrame], network: str) -> Shown:
 
     first = next(iter(tickets.values()))
     iterations, paper = first["iterations"].iloc[0], _paper(first).iterations
-    shrunk = f"Warmups are given for {paper:,} iterations; here they are as much shorter as the training."
+    shrunk = f"Lengths are of the paper's {paper:,} iterations: here they are as much shorter as training is."
+    each = _range(drawn.groupby(["key", "round"]).size())
     caption = _words(
         f"Validation accuracy of {NAMES[network]}'s tickets at the end of training, by the length of the warmup, "
         "against the percentage of weights remaining.",
         _scale(first, levels=True, unlike=("warmup",)),
+        f"Over all lengths n = {each}." if len(tickets) > 1 else "",
         shrunk if iterations != paper else "",
-        _bars(first, "point"),
+        f"Not drawn, for another scale or no length of its own here: {_listed(left)}." if left else "",
+        _bars(drawn.assign(arm=drawn["key"]), "point"),
     )
     best = {k: line.loc[line["mean"].idxmax()] for k, line in lines.items()}
     seen = [f"{k:,}: {p['mean']:.2f} % at best, with {level(p['remaining'])} left" for k, p in best.items()]
@@ -348,6 +360,8 @@ def _variant(recipe: dict, network: str) -> str | None:
     """Under which name the paper's table has the curves of a deep network at this learning rate, if it has any."""
     known = {"resnet20": (0.03, "lr0.03_warmup20k"), "vgg19": (0.1, "lr0.1_warmup10k")}
     lr, warm = known[network]
+    if recipe["scope"] != "global":
+        return "none"
     if recipe["warmup"]:
         return warm if recipe["lr"] == lr else "none"
     return f"lr{recipe['lr']:g}"
@@ -387,7 +401,8 @@ def _against_remaining(
     panels = [_panel(trainings, run, q, t, {arm: at[arm] for arm in asked if arm in at}) for q, t, at in quantities]
     paper = [arm for arm in asked if any(arm in panel.paper for panel in panels)]
     levels = np.sort(measured["remaining"].round(1).unique())[::-1]  # as they are printed
-    waiting = bool(run) and panels[0].quantity == "es" and (measured["es"] >= 0.98 * measured["iterations"]).any()
+    waiting = bool(run) and panels[0].quantity == "es"
+    late = measured[waiting & (measured["es"] >= 0.98 * measured["iterations"])]
 
     def draw(narrow: bool) -> Figure:
         fig, axes = _plots([panel.title for panel in panels], "weights remaining (%)", narrow)
@@ -395,8 +410,8 @@ def _against_remaining(
         for ax, panel in zip(axes, panels, strict=True):
             _x_axis(ax, log, levels, inches, TICKS.get(network, CONV_TICKS), len(paper) > 0)
             panel.draw(ax)
-        if waiting:
-            _draw_end(axes[0], measured["iterations"].max())
+        for end in late["iterations"].unique():
+            _draw_end(axes[0], end)
         _legend(fig, run, len(dense) > 0, len(paper) > 0, _title(trainings))
         return fig
 
@@ -406,12 +421,16 @@ def _against_remaining(
         _scale(alone, levels=True),
         *(f"Beside it, {LOOKS[name].short}. {_scale(t, levels=True)}" for name, t in beside.items()),
         _bars(measured, "point") if run else "",
-        "Dotted: the mean of the dense network." if len(dense) else "",
+        f"Dotted: the mean of the dense network{' of the first' if beside else ''}." if len(dense) else "",
         _not_run(*(LOOKS[arm].short if arm in compared else LOOKS[arm].name for arm in arms if arm not in run)),
         "Early stops are on a logarithmic axis." if panels[0].log else "",
         f"Accuracies below {_listed(dict.fromkeys(cut))} are cut off." if cut else "",
-        "An early stop at the end of training: the loss was still falling there." if waiting else "",
-        _about_paper(trainings, paper, panels, quantities) if comparable else _incomparable(trainings),
+        "An early stop at the end of training: the loss was still falling there." if len(late) else "",
+        ""
+        if not any(at for _, _, at in quantities)
+        else _about_paper(trainings, paper, panels, quantities)
+        if comparable
+        else _incomparable(trainings),
     )
     alt = _words("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
     return shown(draw, caption, alt)
@@ -711,6 +730,12 @@ def _not_run(*names: str) -> str:
     return f"Not run: {_listed(names)}." if names else ""
 
 
+def _also(trainings: pd.DataFrame, arms: list[str]) -> str:
+    """The iterations of the paper's curves of another experiment."""
+    plain = PAPER[trainings["network"].iloc[0]].iterations
+    return f" ({plain:,} {LOOKS['plain'].name})" if "plain" in arms else ""
+
+
 def _about_paper(trainings: pd.DataFrame, arms: list[str], panels: list[Panel], quantities: list) -> str:
     if not arms:
         return ""
@@ -722,7 +747,7 @@ def _about_paper(trainings: pd.DataFrame, arms: list[str], panels: list[Panel], 
     return _words(
         "Dashed grey: the paper's own curves for "
         f"{_listed(LOOKS[a].name for a in arms)} (hollow markers of the same shape), read from its vector figures: "
-        f"{_paper(trainings).iterations:,} iterations of {on}, {trials} trials{ten}"
+        f"{_paper(trainings).iterations:,} iterations{_also(trainings, arms)} of {on}, {trials} trials{ten}"
         f"{' (5 at the end of training)' if ten and 'fig14' in random else ''}.",
         f"For its Figure 1 it pruned {NAMES[network]} at other rates: random sparsity is in the last panel only."
         if random == {"fig14"}

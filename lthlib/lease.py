@@ -4,10 +4,11 @@ A unit is the chain of one trial, or one branch. Whoever works on it holds a lea
 
     <store>/<network>-<key>/.ticket-t0.running    {"host": ..., "pid": ..., "since": ..., ...}
 
-made with O_EXCL. A thread of the holder renews its modification time every BEAT seconds, and the holder removes it when
-the unit is done. A lease that was not renewed for STALE seconds, or whose holder, a process of this machine, has ended,
-is dead: the next who wants the unit renames it away and makes its own. Ages are measured against the time of a file
-made just now in the same folder, because the clocks of two machines, or of a server, may differ.
+which appears whole, and only where there is none. A thread of the holder renews its modification time every BEAT
+seconds, and the holder removes it when the unit is done. A lease that was not renewed for STALE seconds, or whose
+holder, a process of this machine, has ended, is dead: those who want the unit remove it, one at a time, and the first
+makes its own. Ages are measured against the time of a file made just now in the same folder, because the clocks of two
+machines, or of a server, may differ.
 
 A lease saves work and guards nothing: results appear by renaming and come out the same whoever trains them. So where
 two processes work on one unit after all, because one was suspended for minutes, say, nothing is lost but time.
@@ -28,7 +29,7 @@ from pathlib import Path
 
 from lthlib.errors import StoreError
 
-SUFFIX = ".running"
+SUFFIX, SPADE = ".running", ".burial"
 BEAT, STALE = 15.0, 120.0  # seconds
 THREAD = "leases"
 
@@ -64,7 +65,7 @@ class Holder:
 def hold(files: Iterable[Path]) -> Iterator[list[Path]]:
     """Hold as many of these leases as nobody else holds: which, at first. Raises StoreError where none can be written.
 
-    A file for a name that is taken over from the dead is made anew, never written to.
+    Of the dead, a lease may fail to come over while somebody else tries the same; the next attempt will do.
     """
     mine = []
     try:
@@ -115,49 +116,65 @@ def clock(folder: Path) -> float:
 
 def _take(file: Path) -> bool:
     with _lock:
-        for _ in range(3):  # until it is ours, or somebody's who is alive
-            try:
-                _create(file)
-                return True
-            except FileExistsError:
-                found = read(file)
-                if found and found.alive(clock(file.parent)):
-                    return False
-                if found:
-                    _bury(file, found)
-            except OSError as error:
-                raise StoreError(
-                    f"cannot write to {file.parent} ({error.strerror or error}): make room or choose another folder; "
-                    "what is stored stays valid"
-                ) from None
+        try:
+            for _ in range(3):  # until it is ours, or somebody's who is alive
+                try:
+                    _create(file)
+                    return True
+                except FileExistsError:
+                    found = read(file)
+                    if found and found.alive(clock(file.parent)):
+                        return False
+                    if found:
+                        _bury(file, found)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {file.parent} ({error.strerror or error}): make room or choose another folder; what "
+                "is stored stays valid"
+            ) from None
     return False
 
 
 def _create(file: Path) -> None:
-    token = uuid.uuid4().hex
-    says = {"host": platform.node(), "pid": os.getpid(), "where": _where(), "token": token}
-    says["since"] = datetime.now(UTC).isoformat(timespec="seconds")
-    descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    try:
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(json.dumps(says))
-    except OSError:
-        file.unlink(missing_ok=True)
-        raise
-    _held[file] = token
+    _held[file] = _sign(file)
     if not any(thread.name == THREAD for thread in threading.enumerate()):
         threading.Thread(target=_beat, name=THREAD, daemon=True).start()
 
 
+def _sign(file: Path) -> str:
+    """Make a file that says who we are, whole, unless there is one: FileExistsError. What tells it from others."""
+    token = uuid.uuid4().hex
+    says = {"host": platform.node(), "pid": os.getpid(), "where": _where(), "token": token}
+    text = json.dumps({**says, "since": datetime.now(UTC).isoformat(timespec="seconds")})
+    draft = file.with_name(f"{file.name}.{token}")
+    try:
+        draft.write_text(text)
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: a reader may see it empty
+            with file.open("x") as opened:
+                opened.write(text)
+    finally:
+        draft.unlink(missing_ok=True)
+    return token
+
+
 def _bury(file: Path, dead: Holder) -> None:
-    """Take a dead lease away; if somebody was faster, and it is theirs by now, put it back."""
-    grave = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
-    with suppress(FileNotFoundError):
-        os.rename(file, grave)
-        if read(grave) != dead:
-            with suppress(OSError):
-                os.link(grave, file)
-        grave.unlink()
+    """Take a dead lease away, unless somebody else is at it, or has been and holds it by now."""
+    spade = file.with_name(file.name + SPADE)
+    try:
+        _sign(spade)
+    except FileExistsError:
+        if (digger := read(spade)) and not digger.alive(clock(file.parent)):  # killed while it dug
+            spade.unlink(missing_ok=True)
+        return
+    try:
+        if read(file) == dead:
+            file.unlink()
+    finally:
+        spade.unlink(missing_ok=True)
 
 
 def _release(file: Path) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lthlib.specs import POINTS
+from lthlib.specs import PAPER, POINTS
 
 
 class Missing(Exception):
@@ -146,14 +146,19 @@ def returns(t, to):
     return Found(again[0])
 
 
-def smallest(t, better, to, arm="ticket"):
-    """The smallest level at which an arm is no worse than the dense network in all quantities named; 100 if none."""
+def smallest(t, better, to, arm="ticket", turned=False):
+    """The smallest level at which an arm is no worse than the dense network in all quantities named; 100 if none. With
+    `turned` there must be a smaller level, at which it is worse."""
     holds = True
     for quantity in better:
         dense, table = _levels(t, quantity, arm, to)
         difference = (table - dense).mean(axis=1)
         holds = holds & (difference <= 0 if quantity == "es" else difference >= 0)
     levels = holds.index[holds]
+    if turned and holds.iloc[-1]:
+        raise Missing(
+            f"a level below P_m {number(holds.index[-1])} %, where {arm} is still no worse than the dense network"
+        )
     return Found(levels[-1] if len(levels) else 100.0)
 
 
@@ -183,7 +188,7 @@ def value(t, quantity, at=None):
 def highest(t, quantity, between):
     """The best mean of a quantity over the levels of an interval."""
     high, low = between
-    means = _levels(t, quantity, to=low)[1].mean(axis=1)
+    means = _complete(_levels(t, quantity, to=low)[1]).mean(axis=1)
     return Found(means[(means.index <= 1.03 * high) & (means.index >= 0.97 * low)].max())
 
 
@@ -208,11 +213,13 @@ def behind(t, quantity, to=None, at=None):
 
 
 def unfinished(t):
-    """The share of dense trainings, in percent, whose loss is still falling when they end."""
+    """The share of dense trainings of the paper's length, in percent, whose loss falls until the end or nearly so."""
     dense = t[(t["arm"] == "ticket") & (t["round"] == 0)]
     if dense.empty:
         raise Missing("the dense network")
-    return Found(100 * (dense["es"] >= dense["iterations"]).mean())
+    if dense["iterations"].min() < (asked := PAPER[dense["network"].iloc[0]].iterations):
+        raise Missing(f"{asked:,} iterations")
+    return Found(100 * (dense["es"] >= 0.98 * dense["iterations"]).mean())
 
 
 # --- of two settings -------------------------------------------------------------------------------------------------
@@ -227,38 +234,41 @@ def dense_gain(t, other, quantity):
     return Found((mine[both] - theirs[both]).mean())
 
 
-def best_gain(t, other, quantity):
-    """How many points more accurate the best tickets are than the best of another setting."""
-    return Found(_best(t, quantity) - _best(other, quantity))
+def best_gain(t, other, quantity, to):
+    """How many points more accurate the best tickets are than the best of another setting, both down to `to`."""
+    return Found(_best(t, quantity, to) - _best(other, quantity, to))
 
 
 # --- of several settings ---------------------------------------------------------------------------------------------
 
 
-def named_over_others(runs, quantity, named, at=None, dense=False):
-    """How many points more accurate the best of the runs named are than the best of the others: their best tickets,
-    their tickets at a level, or their dense networks."""
+def named_over_others(runs, quantity, named, to=None, at=None, dense=False):
+    """How many points more accurate the best of the runs named are than the best of the others: their best tickets down
+    to `to`, their tickets at a level, or their dense networks."""
 
     def score(t):
-        return _dense(t, quantity).mean() if dense else _best(t, quantity) if at is None else _between(t, quantity, at)
+        return (
+            _dense(t, quantity).mean() if dense else _best(t, quantity, to) if at is None else _between(t, quantity, at)
+        )
 
     named = [str(name) for name in named]
     best = [max(score(t) for name, t in runs.items() if (str(name) in named) == chosen) for chosen in (True, False)]
     return Found(best[0] - best[1])
 
 
-def with_tickets(runs, quantity):
-    """The share of the runs, in percent, whose best tickets are more accurate than their dense network."""
-    return Found(100 * np.mean([_best(t, quantity) > _dense(t, quantity).mean() for t in runs.values()]))
+def with_tickets(runs, quantity, to):
+    """The share of the runs, in percent, whose best tickets down to `to` are more accurate than their dense network."""
+    return Found(100 * np.mean([most(t, quantity, to=to).value > 0 for t in runs.values()]))
 
 
-def gained_by(runs, quantity, at):
-    """How much of what the last run's best tickets gain over the first run's is gained by the run `at`, in percent."""
-    first, *_, last = (_best(t, quantity) for t in runs.values())
-    if last <= first:
+def gained_by(runs, quantity, at, to, least=0.2):
+    """How much of what the last run's best tickets down to `to` gain over the first run's is gained by the run `at`, in
+    percent; nothing, if they gain less than `least` points."""
+    best = {str(name): _best(t, quantity, to) for name, t in runs.items()}
+    first, *_, last = best.values()
+    if last - first < least:
         return Found(0.0, shown="no gain")
-    by = next(_best(t, quantity) for name, t in runs.items() if str(name) == str(at))
-    return Found(100 * (by - first) / (last - first))
+    return Found(100 * (best[str(at)] - first) / (last - first))
 
 
 def with_size(runs, quantity, weights):
@@ -266,18 +276,19 @@ def with_size(runs, quantity, weights):
     weights, read between their levels."""
     sizes = [_size(t) for t in runs.values()]
     scores = [_between(t, quantity, 100 * weights / size) for t, size in zip(runs.values(), sizes, strict=True)]
-    return Found(pd.Series(sizes).corr(pd.Series(scores), method="spearman"))
+    return Found(np.corrcoef(pd.Series(sizes).rank(), pd.Series(scores).rank())[0, 1])
 
 
-def slowest_to_fastest(runs):
-    """How many times later than in the fastest run the tickets of the slowest stop, each at its best level."""
-    stops = [_levels(t, "es")[1].mean(axis=1).min() for t in runs.values()]
+def slowest_to_fastest(runs, to):
+    """How many times later than in the fastest run the tickets of the slowest stop, each at its best level down to
+    `to`."""
+    stops = [_complete(_levels(t, "es", to=to)[1]).mean(axis=1).min() for t in runs.values()]
     return Found(max(stops) / min(stops))
 
 
 def weights_left(runs, quantity):
     """The weights with which tickets are as accurate as their dense network for the last time: geometric mean."""
-    left = [smallest(t, [quantity], to=None).value * _size(t) / 100 for t in runs.values()]
+    left = [smallest(t, [quantity], to=None, turned=True).value * _size(t) / 100 for t in runs.values()]
     return Found(float(np.exp(np.mean(np.log(left)))), shown=f"{min(left):,.0f} to {max(left):,.0f}")
 
 
@@ -285,14 +296,23 @@ def _size(t: pd.DataFrame) -> float:
     return t.loc[t["round"] == 0, "weights"].iloc[0]
 
 
-def _best(t: pd.DataFrame, quantity: str) -> float:
-    return _levels(t, quantity)[1].mean(axis=1).max()
+def _best(t: pd.DataFrame, quantity: str, to: float | None) -> float:
+    means = _complete(_levels(t, quantity, to=to)[1]).mean(axis=1)
+    return means[means.index >= 0.97 * (to or 0)].max()
+
+
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    """The levels that all trials have come to which came to any: the best of some would not be the best of all."""
+    table = table.dropna(axis=1, how="all").dropna()
+    if table.empty:
+        raise Missing("a level that all trials have come to")
+    return table
 
 
 def _between(t: pd.DataFrame, quantity: str, at: float) -> float:
     """A ticket's quantity at a level, on the line between the two levels around it, P_m on a logarithmic axis."""
     dense, table = _levels(t, quantity)
-    means = pd.concat([pd.Series({100.0: dense.mean()}), table.mean(axis=1)]).sort_index()
+    means = pd.concat([pd.Series({100.0: dense.mean()}), _complete(table).mean(axis=1)]).sort_index()
     if not means.index[0] <= at <= 100:
         raise Missing(f"tickets down to P_m {number(at)} % (so far {number(means.index[0])} %)")
     return float(np.interp(np.log(at), np.log(means.index), means))

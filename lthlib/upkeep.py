@@ -36,7 +36,7 @@ from lthlib.store import (
 EXPERIMENT = re.compile(r"[a-z0-9_]+-[0-9a-f]{12}")
 TRAINED = re.compile(r"([a-z_]+)-t(\d+)-r(\d{2,})-d(\d+)")
 LEFTOVER = re.compile(
-    r"\.[\w.-]+\.[0-9a-f]{32}|[\w-]+\.(npz|parquet|checkpoint)\.aside"
+    r"\.[\w.-]+\.([0-9a-f]{32}|burial)|[\w-]+\.(npz|parquet|checkpoint)\.aside"
 )  # of a killed writer; set aside
 
 

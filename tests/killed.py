@@ -35,7 +35,7 @@ def main(folder: Path, seed: int, kills: int) -> None:
             pid = os.fork()
             if not pid:
                 child(path, change if kind == "at a change" else None)
-            status = ended(pid, moment if kind == "after a time" else 60)
+            status = ended(pid, moment if kind == "after a time" else 600)
             assert not os.WIFEXITED(status) or os.WEXITSTATUS(status) == 0, "the run failed"
             done = os.WIFEXITED(status)
             if not done:
@@ -115,7 +115,7 @@ def die_at(change: int) -> None:
 
         return replace_file(file, half)
 
-    for name in ("open", "replace", "rename", "unlink"):
+    for name in ("open", "link", "replace", "unlink"):
         setattr(os, name, mortal(getattr(os, name)))
     replace_file, store.replace_file = store.replace_file, torn
 

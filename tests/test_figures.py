@@ -780,7 +780,21 @@ def test_lengths_of_warmup_are_lines_from_light_to_dark():
     np.testing.assert_allclose(lines[2].get_ydata() - lines[0].get_ydata(), 2.0)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "5,000", "20,000"]
     assert "warmup 0 instead" not in shown.caption
+    assert "Not drawn" not in shown.caption
     all_inside(shown)
+
+
+def test_a_warmup_that_was_run_at_another_scale_is_named_and_not_drawn():
+    runs = {k: curves.summarise(make_deep("resnet20", "warmup", warmup=k)) for k in (0, 500, 20_000)}
+    runs[0] = runs[0].assign(data="mnist5k")
+    shown = figures.warmups({**runs, 700: runs[500]}, "resnet20")
+    assert [text.get_text() for text in shown.fig.axes[0].get_legend().get_texts()] == ["500", "20,000"]
+    assert "no length of its own here: 0 and 700." in shown.caption
+
+
+def test_layer_wise_tickets_do_not_lie_over_the_papers_global_ones():
+    shown = figures.figures7_8(make_deep("resnet20", "warmup", scope="layer"), "resnet20")
+    assert not any(drawn(ax, "paper:ticket") for ax in shown.fig.axes)
 
 
 def test_accuracy_at_the_end_of_a_deep_network_lies_over_figure_14():

@@ -1,5 +1,6 @@
 """One process at a time holds a lease, and what the dead held is free."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -7,7 +8,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -106,25 +106,40 @@ def test_a_thread_renews_it(file, monkeypatch):
     assert lease.read(file).host == "elsewhere"
 
 
-def _race(file, start):
-    time.sleep(max(0.0, start - time.time()))
-    with ExitStack() as stack:
-        won = bool(stack.enter_context(lease.hold([file])))
-        time.sleep(0.3)
-    return won
+def _race(file, tried, all_of_them):
+    """Whether this process gets the lease; it is held until all have tried."""
+    with lease.hold([file]) as mine, tried.open("a") as log:
+        log.write("x")
+        log.flush()
+        deadline = time.monotonic() + 60
+        while tried.stat().st_size < all_of_them and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return len(mine)
 
 
-def test_of_many_who_want_what_a_dead_process_held_one_gets_it(tmp_path):
+def test_of_many_who_want_what_a_dead_process_held_at_most_one_gets_it_and_then_one_does(tmp_path):
+    folder = tmp_path / "leases"
+    folder.mkdir()
     with ProcessPoolExecutor(6, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(time.sleep, [0.3] * 6))
-        for turn in range(5):
-            file = tmp_path / str(turn)
+        for turn in range(20):
+            file = folder / str(turn)
             written(file, age=1_000)
-            assert sum(pool.map(_race, [file] * 6, [time.time() + 0.1] * 6)) == 1
-    assert list(tmp_path.iterdir()) == []
+            assert sum(pool.map(_race, [file] * 6, [tmp_path / f"tried {turn}"] * 6, [6] * 6)) <= 1
+            assert held(file)
+    assert list(folder.iterdir()) == []
 
 
-def test_a_lease_that_somebody_else_has_taken_over_meanwhile_is_put_back(file):
+def test_a_process_that_died_while_it_removed_a_dead_lease_is_in_nobodys_way_for_long(file):
+    written(file, age=1_000)
+    spade = file.with_name(file.name + lease.SPADE)
+    spade.touch()
+    assert not held(file)
+    os.utime(spade, (0, 0))
+    assert held(file)
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_lease_that_somebody_else_has_taken_over_meanwhile_is_left_alone(file):
     written(file, age=1_000)
     dead = lease.read(file)
     written(file, token="b")
@@ -150,3 +165,28 @@ def test_where_none_can_be_written_one_line_says_so(tmp_path):
         lease.hold([tmp_path / "store" / "a"]),
     ):
         pass
+
+
+def test_a_dead_lease_that_cannot_be_removed_is_one_line(file, monkeypatch):
+    written(file, age=1_000)
+
+    def locked(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(lease, "_bury", locked)
+    with pytest.raises(StoreError, match="cannot write to .*Read-only file system"), lease.hold([file]):
+        pass
+
+
+def test_a_file_system_without_links_will_do(file, monkeypatch):
+    def without(*_):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", without)
+    with lease.hold([file]) as mine:
+        assert mine == [file]
+        assert lease.holder(file).pid == os.getpid()
+        assert [path.name for path in file.parent.iterdir()] == [file.name]
+        with lease.hold([file]) as again:
+            assert again == []
+    assert list(file.parent.iterdir()) == []

@@ -151,6 +151,7 @@ def littered(tmp_path):
         folder / f".ticket-t0-r01-d0.npz.{uuid.uuid4().hex}",
         folder / f".spec.json.{uuid.uuid4().hex}",
         folder / f".clock.running.{uuid.uuid4().hex}",
+        folder / ".ticket-t0.running.burial",
         store.path / f".lenet-{specs.key(SPEC)}.parquet.{uuid.uuid4().hex}",
         folder / "ticket-t0-r02-d0.npz.aside",
         folder / "reinit-t0-r02-d0.parquet.aside",
