@@ -22,7 +22,7 @@ lint: env ## ruff: rules and layout
 	$(BIN)/ruff format --check .
 
 test: lint ## lint, then the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: env ## how fast training is here: ours, a conventional loop, bare products (minutes)
 	$(BIN)/lth bench

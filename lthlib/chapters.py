@@ -88,17 +88,17 @@ def experiment(
 def experiments(
     networks: str, known: Sequence[str], profile: str = "quick", arms: str | None = None, **parameters: Any
 ) -> dict[str, Experiment]:
-    """An experiment for each network named in "conv2,conv4", all of them `known`, with arms named in "ticket,reinit".
-    No name is no experiment.
+    """An experiment for each network named in "conv2,conv4" that is among the `known`, those the chapter is about, with
+    arms named in "ticket,reinit". No name is no experiment; the paper's other networks are left to other chapters.
 
     The other parameters are `experiment`'s. In the profile `published`, networks without committed rows, in the setting
     and variation asked for, are left out.
     """
     wanted = _names(networks) or []
     for name in wanted:
-        if name not in known:
+        if name not in specs.PAPER:
             raise SpecError(f"this chapter is not about the network {name!r}; choose from {', '.join(known)}")
-    asked = {name: experiment(name, profile, arms=_names(arms), **parameters) for name in wanted}
+    asked = {name: experiment(name, profile, arms=_names(arms), **parameters) for name in wanted if name in known}
     if profile != "published":
         return asked
     trainings = summarise(published().rows())
@@ -160,18 +160,25 @@ class Note:
         return self.text
 
 
-def left_out(networks: str, experiments: dict[str, Experiment], setting: str | None = None) -> Note | None:
-    """What a page says of the networks it was asked for and cannot draw, perhaps in one setting, for want of committed
-    results."""
+def left_out(
+    networks: str, experiments: dict[str, Experiment], known: Sequence[str], setting: str | None = None
+) -> Note | None:
+    """What a page says of the networks it was asked for and does not draw: for want of committed results, perhaps in
+    one setting, or because they are not among the `known`, those it is about."""
     if not experiments and not networks:
         return Note("This page was made without any network, so nothing is drawn below.")
-    missing = [specs.NAMES[name] for name in _names(networks) if name not in experiments]
-    if not missing:
-        return None
-    who = " and ".join([", ".join(missing[:-1]), missing[-1]]) if missing[1:] else missing[0]
-    here = "so they are left out below" if experiments else "so nothing is drawn below"
-    who += f" in the setting `{setting}`" if setting else ""
-    return Note(f"No results of {who} are committed yet, {here}; at any other profile this page runs them.")
+    others = [specs.NAMES[name] for name in _names(networks) if name not in known]
+    missing = [specs.NAMES[name] for name in _names(networks) if name in known and name not in experiments]
+    said = [f"This page is not about {_listed(others)}."] if others else []
+    if missing:
+        who = _listed(missing) + (f" in the setting `{setting}`" if setting else "")
+        here = "so they are left out below" if experiments else "so nothing is drawn below"
+        said.append(f"No results of {who} are committed yet, {here}; at any other profile this page runs them.")
+    return Note(" ".join(said)) if said else None
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if names[1:] else names[0]
 
 
 def results(profile: str, store: str = "store") -> pd.DataFrame:

@@ -12,7 +12,16 @@ from lthlib import claims, pages
 
 pytestmark = pytest.mark.book
 ROOT = Path(__file__).parents[1]
-TINY = {"trials": 2, "rounds": 3, "iterations": 60, "networks": "conv2"}
+WITH_FIGURES = {
+    "01-the-hypothesis": 2,
+    "02-fully-connected": 5,
+    "03-convolutional": 2,
+    "04-dropout": 1,
+    "05-vgg-and-resnet": 1,
+    "06-two-strategies": 1,
+}
+TINY = {"trials": 2, "rounds": 3, "iterations": 60, "networks": "conv2,resnet20"}
+TINY |= {"settings": "warmup", "scope": "global", "warmups": ""}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +43,7 @@ def test_every_chapter_is_there_and_none_shows_a_traceback(site):
 
 
 def test_every_figure_of_a_chapter_has_alt_text_and_a_caption_with_its_scale(site):
-    for name, least in (("01-the-hypothesis", 2), ("02-fully-connected", 5), ("03-convolutional", 2)):
+    for name, least in WITH_FIGURES.items():
         figures = re.findall(r'<figure class="lth-figure">(.*?)</figure>', page(site, name), re.DOTALL)
         assert len(figures) >= least
         for figure in figures:

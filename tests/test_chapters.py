@@ -104,14 +104,14 @@ def test_several_networks_are_several_experiments_of_one_table(home):
     rows = chapters.all_rows(found)
     assert rows.groupby("network")["key"].nunique().to_dict() == {"conv2": 1, "conv4": 1}
     assert set(rows["arm"]) == {"ticket"}
-    assert chapters.left_out("conv2, conv4", found) is None
+    assert chapters.left_out("conv2, conv4", found, CONV) is None
 
 
 def test_published_leaves_out_networks_without_committed_results_and_says_so(home):
     found = chapters.experiments("conv2,conv4,conv6", CONV, "published")
     assert found == {}
     assert "No results of Conv-2, Conv-4 and Conv-6 are committed yet, so nothing is drawn" in (
-        chapters.left_out("conv2,conv4,conv6", found)._repr_markdown_()
+        chapters.left_out("conv2,conv4,conv6", found, CONV)._repr_markdown_()
     )
     rows = chapters.all_rows(found)
     assert rows.empty
@@ -121,19 +121,27 @@ def test_published_leaves_out_networks_without_committed_results_and_says_so(hom
     rows.to_parquet(home / "results" / "conv2-0123456789ab.parquet")
     found = chapters.experiments("conv2,conv4", CONV, "published")
     assert set(chapters.all_rows(found)["network"]) == {"conv2"}
-    note = chapters.left_out("conv2,conv4", found).text
+    note = chapters.left_out("conv2,conv4", found, CONV).text
     assert note.startswith("No results of Conv-4 are committed yet, so they are left out below")
+
+
+def test_networks_of_other_chapters_are_left_to_them_and_that_is_said():
+    found = chapters.experiments("vgg19,lenet,conv2", CONV)
+    assert list(found) == ["conv2"]
+    note = chapters.left_out("vgg19,lenet,conv2", found, CONV)
+    assert note.text == "This page is not about VGG-19 and Lenet-300-100."
+    assert chapters.left_out("conv2", found, CONV) is None
 
 
 def test_no_network_is_no_experiment_and_is_said():
     assert chapters.experiments("", CONV) == {}
-    assert "without any network" in chapters.left_out("", {}).text
+    assert "without any network" in chapters.left_out("", {}, CONV).text
 
 
 @pytest.mark.parametrize(
     ("words", "parameters"),
     [
-        ("this chapter is not about the network 'lenet'; choose from conv2, conv4, conv6", {"networks": "lenet"}),
+        ("this chapter is not about the network 'lanet'; choose from conv2, conv4, conv6", {"networks": "lanet"}),
         ("this is a list of names with commas between them, not 3", {"networks": 3}),
         ("this is a list of names with commas between them", {"networks": "conv2", "arms": ["ticket"]}),
         ("unknown setting 'dropuot' of conv2; choose from dropout", {"networks": "conv2", "setting": "dropuot"}),
