@@ -112,8 +112,8 @@ def _chosen(part: dict, trainings: pd.DataFrame) -> list[pd.DataFrame]:
     for one, several in zip(asked, found, strict=True):
         if not several:
             raise Missing(_named(one))
-    apart = {name for one in asked for name in (*SETTINGS.get(one["network"], {}).get(one.get("setting"), {}),)}
-    apart |= {name for one in asked for name in one.get("with", {})}
+    settings = SETTINGS.get(part["network"], {})
+    apart = {name for one in asked for name in {**settings.get(one.get("setting"), {}), **one.get("with", {})}}
     for first in found[0]:
         rest = [next((e for e in more if _alike(e, first, apart)), None) for more in found[1:]]
         if all(e is not None for e in rest):
@@ -126,9 +126,9 @@ def _alike(one: pd.DataFrame, other: pd.DataFrame, apart: set[str]) -> bool:
     and as large a part of the paper's iterations."""
     ours, theirs = recipe(one.iloc[0]), recipe(other.iloc[0])
     lengths = ("iterations", "warmup", "drops", "eval_every", "train_eval", "seed")
-    part, its = (r["iterations"] / nearest(e.iloc[0]).iterations for r, e in ((ours, one), (theirs, other)))
+    mine, other_part = (e["iterations"].max() / nearest(e.iloc[0]).iterations for e in (one, other))
     same = all(ours[name] == theirs[name] for name in SHAPING if name not in (*lengths, *apart))
-    return same and abs(part - its) <= 0.02 * its
+    return same and abs(mine - other_part) <= 0.02 * other_part
 
 
 def _named(asked: dict) -> str:

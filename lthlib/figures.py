@@ -426,11 +426,8 @@ def _against_remaining(
         "Early stops are on a logarithmic axis." if panels[0].log else "",
         f"Accuracies below {_listed(dict.fromkeys(cut))} are cut off." if cut else "",
         "An early stop at the end of training: the loss was still falling there." if len(late) else "",
-        ""
-        if not any(at for _, _, at in quantities)
-        else _about_paper(trainings, paper, panels, quantities)
-        if comparable
-        else _incomparable(trainings),
+        _about_paper(trainings, paper, panels, quantities),
+        _incomparable(trainings) if any(at for _, _, at in quantities) else "",  # is there a curve to leave out?
     )
     alt = _words("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
     return shown(draw, caption, alt)
