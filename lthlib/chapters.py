@@ -1,8 +1,11 @@
 """What a chapter of the book asks for: its parameters checked, its experiment run or the committed one read."""
 
 import inspect
+import json
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lthlib import claims, performance, specs, study, tickets
+from lthlib import claims, performance, specs, study, tables, tickets
+from lthlib import provenance as made_by
 from lthlib.curves import COLUMNS, TRAINING, summarise
 from lthlib.errors import SpecError, StoreError
 from lthlib.specs import Rep, Spec
@@ -28,12 +32,13 @@ class Experiment:
     device: str
     setting: str | None = None
     variation: Mapping[str, Any] | None = None
+    scheduler: str | None = None
 
     def rows(self) -> pd.DataFrame:
         """One row per evaluation: the committed ones, or those asked for, after training what is missing."""
         if self.spec is None:
             return _best(self)
-        study.run(self.spec, self.store.path, self.data_root, self.device)
+        study.run(self.spec, self.store.path, self.data_root, self.device, scheduler=self.scheduler)
         asked = pd.DataFrame(study.plan(self.spec))
         rows = self.store.rows(self.spec).merge(asked, on=list(asked.columns))
         if len(rows.drop_duplicates(list(asked.columns))) < len(asked):
@@ -68,18 +73,21 @@ def experiment(
     device: str = "auto",
     setting: str | None = None,
     variation: Mapping[str, Any] | None = None,
+    scheduler: str | None = None,
     **changes: Any,
 ) -> Experiment:
     """The experiment that a chapter's parameters describe. Raises SpecError, in one line, if they describe none.
 
-    `setting` and `variation` say which of the paper's experiments it is (`specs.spec`). `changes` are fields of the
-    Spec (trials, rounds, iterations, seed, ...); None leaves the profile's.
+    `setting` and `variation` say which of the paper's experiments it is (`specs.spec`); the workers of a Dask
+    `scheduler`, if there is one, train it (`study.run`). `changes` are fields of the Spec (trials, rounds, iterations,
+    seed, ...); None leaves the profile's.
     """
     spec = specs.spec(network, profile, setting, variation, **changes)
-    device = study.choose_device(device)
+    device = device if scheduler else study.choose_device(device)  # of the workers
     if profile != "published":
-        return Experiment(network, spec, _shelf(store), data_root, device, setting, variation)
-    given = [name for name, value in changes.items() if value is not None and name != "seed"]
+        return Experiment(network, spec, _shelf(store), data_root, device, setting, variation, scheduler)
+    given = {**changes, "scheduler": scheduler, "seed": None}
+    given = [name for name, value in given.items() if value is not None]
     if given:
         raise SpecError(f"the profile published draws committed results as they are: leave out {', '.join(given)}")
     return Experiment(network, None, published(), data_root, device, setting, variation)
@@ -135,6 +143,24 @@ def _names(text: str | None) -> list[str] | None:
     if text is not None and not isinstance(text, str):
         raise SpecError(f"this is a list of names with commas between them, not {text!r}")
     return text and list(dict.fromkeys(part.strip() for part in text.split(",")))
+
+
+def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> tables.Table:
+    """Where the numbers of a page come from: the trainings it draws, and how the page itself was executed; `namespace`
+    is the chapter's globals(), as for `check_parameters`."""
+    declared = namespace.get("__annotations__", {})
+    given = [f"{n} = {namespace[n]!r}" for n in declared if n not in WHERE and namespace[n] is not None]
+    with_what = f", with {', '.join(given)}" if given else ""
+    made = json.loads(made_by.versions())
+    caption = (
+        f"This page was executed on {datetime.now(UTC):%Y-%m-%d} in {time.monotonic() - BEGUN:,.0f} seconds, by "
+        f"{', '.join(f'{name} {version}' for name, version in made.items())} on {made_by.processor()}{with_what}."
+    )
+    return tables.provenance(rows, caption)
+
+
+BEGUN = time.monotonic()  # a chapter imports this first of all
+WHERE = ("store", "scheduler")  # parameters that shape nothing, and name folders and machines
 
 
 def all_rows(experiments: dict[str, Experiment]) -> pd.DataFrame:
@@ -221,12 +247,21 @@ def _best(asked: Experiment) -> pd.DataFrame:
     if best.empty:
         raise StoreError(f"no results of {network} are committed yet: run the chapter with another profile")
     rows = rows[rows["key"] == best["key"].iloc[0]]
-    if (rows["results_version"] != specs.RESULTS_VERSION).any() or rows["data_sha256"].nunique() > 1:
-        raise StoreError(
-            f"the committed results of {network} are not of this version of the library and one data set: run and "
-            "export them again"
-        )
+    if why := _stale(rows):
+        what = f"figures of {specs.NAMES[network]} from the committed results {best['key'].iloc[0]}"
+        raise StoreError(f"no {what}: {why}; run and export them again")
     return rows
+
+
+def _stale(rows: pd.DataFrame) -> str | None:
+    """Why the rows of one experiment are not to be drawn: what shaped them has changed, or was not the same for all."""
+    first = rows.iloc[0]
+    if made := sorted(set(rows["results_version"]) - {specs.RESULTS_VERSION}):
+        return f"they were made by version {made[0]} of the results, this library makes version {specs.RESULTS_VERSION}"
+    if (rows["data_sha256"] != first["data_sha256"]).any():
+        return "they were trained on different data"
+    same = specs.key(specs.from_json(first["spec"])) == first["key"]
+    return None if same else "their key is not that of the experiment they name"
 
 
 def _shelf(store: str) -> Store:

@@ -68,8 +68,8 @@ def _connected(address: str) -> Any:
         return Client(address, timeout=10, set_as_default=False)
     except Exception as error:  # whatever an address can be made to raise
         raise SpecError(
-            f"no Dask scheduler answers at {address} ({reason(error)}): start one with dask scheduler, or leave out "
-            "--scheduler to train here"
+            f"no Dask scheduler answers at {address} ({reason(error)}): start one with dask scheduler, or name "
+            "none to train here"
         ) from None
 
 

@@ -66,6 +66,33 @@ def scale(rows: pd.DataFrame) -> Table:
     return Table(pd.DataFrame(lines), caption)
 
 
+def provenance(rows: pd.DataFrame, caption: str) -> Table:
+    """Where rows come from: a line per experiment, with all its devices, versions, commits and data, if several."""
+    lines = []
+    for key, experiment in rows.groupby("key", sort=False, observed=True):
+        ran = experiment.drop_duplicates(TRAINING)
+        days = sorted({finished[:10] for finished in ran["finished"]})
+        made = [json.loads(versions) for versions in ran["versions"].unique()]
+        lines.append(
+            {
+                "experiment": key,
+                "network": NAMES[ran["network"].iloc[0]],
+                "trainings": len(ran),
+                "hours": f"{ran['seconds'].sum() / 3600:.2f}",
+                "on": _all(ran["device"]),
+                "torch": _all(versions["torch"] for versions in made),
+                "finished": " to ".join(dict.fromkeys([days[0], days[-1]])),
+                "commit of the code": _all(commit or "none" for commit in ran["commit"]),
+                "SHA-256 of the data": _all(digest[:12] for digest in ran["data_sha256"]),
+            }
+        )
+    return Table(pd.DataFrame(lines), caption)
+
+
+def _all(values) -> str:
+    return ", ".join(dict.fromkeys(map(str, values)))
+
+
 def rounds(rows: pd.DataFrame) -> Table:
     """Early stop and accuracy there, by arm and round: means over trials."""
     trainings = summarise(rows[rows["arm"].isin(ARMS)])

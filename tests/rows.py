@@ -132,7 +132,7 @@ def make_rows(
     arms: tuple[str, ...] = ("ticket", "reinit"),
     iterations: int = 50_000,
     seed: int = 0,
-    key: str = "0123456789ab",
+    key: str | None = "0123456789ab",
     data: str | None = None,
     network: str = "lenet",
     draws: int = 1,
@@ -144,14 +144,16 @@ def make_rows(
 
     The means over trials are the paper's plotted values where the plot holds one; the trials around them are made up.
     With `iterations` below an early stop the loss is still falling at the end, as in a real run cut short. It may be in
-    a `setting`, and with `changes` to its recipe, which leave its curves as they are.
+    a `setting`, and with `changes` to its recipe, which leave its curves as they are. A `key` of None is the true one.
     """
     rng = np.random.default_rng(seed)
     data = data or ("mnist" if network == "lenet" else "cifar10")
     at = np.arange(0, iterations + 1, every)
     dense_weights = sum(size for size, _ in LAYERS[network].values())
+    spec = specs.spec(network, setting=setting, data=data, iterations=iterations, **changes)
+    key = key or specs.key(spec)
     constant = {
-        "spec": specs.as_json(specs.spec(network, setting=setting, data=data, iterations=iterations, **changes)),
+        "spec": specs.as_json(spec),
         "data": data,
         "data_label": LABELS[data],
         "data_source": "made up",

@@ -55,6 +55,15 @@ def test_every_figure_of_a_chapter_has_alt_text_and_a_caption_with_its_scale(sit
             assert "Reduced scale" in caption
 
 
+def test_every_page_that_draws_results_says_where_they_come_from(site):
+    for name in (*WITH_FIGURES, "claims"):
+        ours = page(site, name)
+        assert "This page was executed on" in ours
+        keys = set(re.findall(r"Experiment ([0-9a-f]{12})", ours))
+        assert all(f"<td>{key}</td>" in ours for key in keys)
+        assert re.search(r"<td>[0-9a-f]{12}</td><td>(Lenet-300-100|Conv-2|ResNet-20)</td><td>\d+</td>", ours)
+
+
 def test_the_ledger_has_a_line_for_every_claim(site):
     ledger = page(site, "claims")
     for claim in claims.load():

@@ -59,6 +59,7 @@ def test_published_without_results_says_what_to_do(home):
         ("trials must be a whole number, not '3'", {"trials": "3"}),
         ("iterations must be at least 1", {"iterations": 0}),
         ("leave out rounds", {"profile": "published", "rounds": 3}),
+        ("leave out scheduler", {"profile": "published", "scheduler": "tcp://127.0.0.1:8786"}),
         ("the device 'cuda:77' is not available", {"device": "cuda:77"}),
         ("the device '3' is not available", {"device": 3}),
         ("store must be the path of a folder, not ''", {"store": ""}),
@@ -79,11 +80,45 @@ def test_a_parameter_that_no_cell_declares_is_refused():
     chapters.check_parameters({"trials": 3})  # where nothing says what is declared, nothing is refused
 
 
-def test_published_refuses_results_of_another_version(home, monkeypatch):
-    commit(home, "old")
+def test_published_refuses_stale_results_and_says_which_figures_and_why(home, monkeypatch):
+    key = commit(home, "old")
+    file = home / "results" / f"lenet-{key}.parquet"
+    fresh = pd.read_parquet(file)
+
+    def refused(why, rows):
+        rows.to_parquet(file)
+        with pytest.raises(
+            StoreError, match=f"no figures of Lenet-300-100 .* {key}: .*{why}.*; run and export"
+        ) as error:
+            chapters.experiment("lenet", "published").rows()
+        assert "\n" not in str(error.value)
+
+    refused("different data", fresh.assign(data_sha256=[f"{n:064}" for n in fresh["trial"]]))
+    refused("not that of the experiment", fresh.assign(spec=specs.as_json(specs.spec("lenet", seed=5))))
     monkeypatch.setattr(specs, "RESULTS_VERSION", specs.RESULTS_VERSION + 1)
-    with pytest.raises(StoreError, match="not of this version of the library"):
-        chapters.experiment("lenet", "published").rows()
+    refused("made by version 1 of the results, this library makes version 2", fresh)
+
+
+def test_a_scheduler_trains_instead_of_this_machine(home, monkeypatch):
+    asked = chapters.experiments("conv2", CONV, trials=1, rounds=1, scheduler="tcp://127.0.0.1:1", device="cuda")[
+        "conv2"
+    ]
+    with pytest.raises(SpecError, match="no Dask scheduler answers at tcp://127.0.0.1:1"):
+        asked.rows()  # which device there is, the workers know
+
+
+def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
+    rows = chapters.together(make_rows(rounds=1, key="a" * 12), make_rows(network="conv2", rounds=1, key="b" * 12))
+    notebook = {"__annotations__": dict.fromkeys(["profile", "trials", "store"]), "profile": "quick", "trials": None}
+    shown = chapters.provenance(rows, {**notebook, "store": "shelf of somebody"})
+    assert shown.frame["experiment"].tolist() == ["a" * 12, "b" * 12]
+    counted = rows.groupby("key").apply(lambda e: len(e.drop_duplicates(["arm", "trial", "round", "draw"])))
+    assert shown.frame["trainings"].tolist() == counted.tolist()
+    assert shown.frame["network"].tolist() == ["Lenet-300-100", "Conv-2"]
+    for words in ("seconds, by python 3", "torch 2", "with profile = 'quick'."):
+        assert words in shown.caption
+    assert "somebody" not in shown.caption
+    assert chapters.provenance(rows.iloc[:0], notebook).frame.empty
 
 
 def test_results_are_the_stores_or_the_committed_ones(home):
@@ -116,9 +151,9 @@ def test_published_leaves_out_networks_without_committed_results_and_says_so(hom
     rows = chapters.all_rows(found)
     assert rows.empty
     assert summarise(rows).empty
-    rows = make_rows(network="conv2", rounds=2, every=1000).assign(data_sha256="0" * 64)
+    rows = make_rows(network="conv2", rounds=2, every=1000, key=None)
     (home / "results").mkdir(exist_ok=True)
-    rows.to_parquet(home / "results" / "conv2-0123456789ab.parquet")
+    rows.to_parquet(home / "results" / f"conv2-{rows['key'].iloc[0]}.parquet")
     found = chapters.experiments("conv2,conv4", CONV, "published")
     assert set(chapters.all_rows(found)["network"]) == {"conv2"}
     note = chapters.left_out("conv2,conv4", found, CONV).text
@@ -171,12 +206,14 @@ def test_lists_in_parameters_are_read_or_refused_in_one_line():
 
 def test_a_published_chapter_draws_the_setting_it_asks_for(home):
     (home / "results").mkdir(exist_ok=True)
-    for name, setting, iterations in (("a" * 12, None, 20_000), ("b" * 12, "dropout", 60_000)):
-        rows = make_rows(
-            trials=1, rounds=1, arms=("ticket",), network="conv2", iterations=iterations, key=name, setting=setting
-        )
-        rows.to_parquet(home / "results" / f"conv2-{name}.parquet")
-    for setting, key in ((None, "a" * 12), ("dropout", "b" * 12)):
+    drawn = {}
+    for setting, iterations in ((None, 20_000), ("dropout", 60_000)):
+        one = {"trials": 1, "rounds": 1, "arms": ("ticket",), "network": "conv2", "key": None}
+        rows = make_rows(iterations=iterations, setting=setting, **one)
+        drawn[setting] = rows["key"].iloc[0]
+        rows.to_parquet(home / "results" / f"conv2-{drawn[setting]}.parquet")
+    assert drawn[None] != drawn["dropout"]
+    for setting, key in drawn.items():
         found = chapters.experiments("conv2,conv4", CONV, "published", setting=setting)
         assert set(chapters.all_rows(found)["key"]) == {key}
     assert chapters.experiments("conv2", CONV, "published", setting="dropout", variation={"scope": "global"}) == {}
