@@ -22,10 +22,10 @@ Live = dict[str, tuple[Tensor, ...]]  # per parameter, which indices of each of 
 def live(spec: Spec, mask: Mask, data: Data) -> tuple[Live, Data]:
     """What matters of each parameter, to any network of the cohort; and the data with only the inputs that do.
 
-    For networks unlike Lenet, with weight decay, or where each image is standardised, so that dark pixels are not 0 and
-    all pixels matter to the others, that is everything: no entry, the same data.
+    For networks unlike Lenet, with weight decay, or where images or channels are standardised, so that dark pixels are
+    not 0, that is everything: no entry, the same data.
     """
-    if spec.weight_decay or spec.inputs == "standard" or not networks.written_out(spec.network):
+    if spec.weight_decay or spec.inputs in ("standard", "channel") or not networks.written_out(spec.network):
         return {}, data
     layers = [name.removesuffix(".weight") for name in mask]  # from the inputs to the outputs
     found, after = {}, torch.arange(10, device=data.labels.device)

@@ -57,7 +57,7 @@ class Data:
         pixels = self.pixels.index_select(0, flat)
         if shift is not None:
             pixels = augment(pixels, shift.flatten(0, 1), flip.flatten())
-        x = convert(pixels, inputs)
+        x = convert(pixels, inputs, self.channels if inputs == "channel" else None)
         return x.view(*index.shape, *x.shape[1:]), self.labels.index_select(0, flat).view(index.shape)
 
     @cached_property
@@ -65,22 +65,42 @@ class Data:
         """Which pixels are not 0 in every image: bool [*shape]."""
         return self.pixels.amax(0) > 0
 
+    @cached_property
+    def channels(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each channel over the examples for training and validation: float32 [C, 1, 1],
+        of flat examples scalars. A channel that never changes has the deviation 1."""
+        images = self.pixels[: self.n_train]
+        groups = images.unbind(1) if images.dim() == 4 else (images,)
+        counts = torch.stack([torch.bincount(group.flatten(), minlength=256) for group in groups]).double()
+        values = torch.arange(256, dtype=torch.float64, device=counts.device)
+        share = counts / counts.sum(1, keepdim=True)
+        mean = share @ values
+        deviation = (share * (values - mean[:, None]) ** 2).sum(1).sqrt()
+        shape = (-1, 1, 1) if images.dim() == 4 else ()
+        return mean.float().view(shape), torch.where(deviation > 0, deviation, 1.0).float().view(shape)
+
     def to(self, device: torch.device | str) -> "Data":
         return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
 
-def convert(pixels: Tensor, inputs: str = "unit") -> Tensor:
+def convert(pixels: Tensor, inputs: str = "unit", channels: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """What a network sees of pixels [M, ...] of 0 to 255, a float32 tensor of their shape; the pixels stay as they are.
 
-    "unit" is x / 255, "raw" is x, and "standard" is (x - mean) / max(deviation, 1 / sqrt(n)), where mean and deviation
-    (the root of the mean squared distance to the mean) are those of the n values of that one image, of all its channels
-    and its padding together. Raises SpecError for another name.
+    "unit" is x / 255, "raw" is x, "channel" is (x - mean) / deviation of each channel, which `channels` gives
+    (`Data.channels`), and "standard" is (x - mean) / max(deviation, 1 / sqrt(n)), where mean and deviation (the root of
+    the mean squared distance to the mean) are those of the n values of that one image, of all its channels and its
+    padding together. Raises SpecError for another name.
     """
     if inputs not in INPUTS:
         raise SpecError(f"unknown inputs '{inputs}'; choose from {', '.join(INPUTS)}")
+    if inputs == "channel" and channels is None:
+        raise SpecError("inputs 'channel' need the channels of the data set that the pixels are of")
     x = pixels.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
     if inputs == "unit":
         return x.div_(255)
+    if inputs == "channel":
+        mean, deviation = channels
+        return x.sub_(mean).div_(deviation)
     if inputs == "standard":
         rows = x.flatten(1)
         rows -= rows.mean(1, keepdim=True)

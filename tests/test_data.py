@@ -146,7 +146,7 @@ def test_a_shape_that_is_not_to_be_had_is_one_line_before_anything_is_read(tmp_p
 def test_inputs_in_each_of_the_three_forms():
     pixels = torch.randint(0, 256, (20, 3, 32, 32), generator=stream(0, "pixels"), dtype=torch.uint8)
     before = pixels.clone()
-    assert set(specs.INPUTS) == {"unit", "raw", "standard"}
+    assert set(specs.INPUTS) == {"unit", "raw", "standard", "channel"}
     assert torch.equal(data.convert(pixels), pixels.float() / 255)
     assert torch.equal(data.convert(pixels, "raw"), pixels.float())
     standard = data.convert(pixels, "standard")
@@ -156,8 +156,27 @@ def test_inputs_in_each_of_the_three_forms():
     assert torch.equal(data.convert(pixels[7:8], "standard"), standard[7:8])  # an image depends on itself alone
     assert torch.equal(data.convert(pixels.to(memory_format=torch.channels_last), "standard"), standard)
     assert torch.equal(pixels, before)
-    with pytest.raises(SpecError, match="unknown inputs 'whitened'; choose from unit, raw, standard"):
+    with pytest.raises(SpecError, match="unknown inputs 'whitened'; choose from unit, raw, standard, channel"):
         data.convert(pixels, "whitened")
+
+
+def test_channels_are_standardised_over_the_training_images_alone(digits):
+    pixels = torch.randint(0, 256, (50, 3, 32, 32), generator=stream(0, "pixels"), dtype=torch.uint8)
+    pixels[:40, 1] //= 3
+    pixels[:, 2] = 9  # a channel that never changes
+    images = data.own("noise", pixels.numpy(), np.zeros(50, dtype=int), 40, 10)
+    x, _ = images.at(torch.arange(50)[None], "channel")
+    known = pixels[:40].double()
+    mean, deviation = known.mean((0, 2, 3)), known.std((0, 2, 3), correction=0)
+    for channel in (0, 1):
+        exact = (pixels[:, channel].double() - mean[channel]) / deviation[channel]
+        assert torch.allclose(x[0, :, channel].double(), exact, atol=1e-5)
+    assert torch.equal(x[0, :, 2], torch.zeros(50, 32, 32))
+    flat, _ = digits.at(torch.arange(digits.n_train)[None], "channel")
+    assert flat.mean().abs() < 1e-4
+    assert abs(flat.std(correction=0) - 1) < 1e-4
+    with pytest.raises(SpecError, match="need the channels of the data set"):
+        data.convert(pixels, "channel")
 
 
 def test_an_image_of_one_shade_or_nearly_so_is_not_blown_up():
