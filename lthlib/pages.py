@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from lthlib.errors import LthError
 from lthlib.specs import PROFILES
 
 BOOK = "book"  # the folder of the chapters
-IDEA = f"{BOOK}/_static/idea"  # the picture of the introduction: .svg, -narrow.svg for telephones, .html to show them
 RESULT = f"{BOOK}/_static/result.png"  # the figure of the README, and what stands around its words there
 RESULT_BEGINS, RESULT_ENDS = "<!-- result: drawn by python -m lthlib.pages --draw -->", "<!-- end of result -->"
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
@@ -200,31 +198,6 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def draw_idea(source: Path) -> None:
-    """Draws the picture of the introduction anew. It is committed, because a page of prose cannot execute anything."""
-    import matplotlib as mpl
-
-    from lthlib import pictures
-    from lthlib.style import PHONE, style
-
-    idea = pictures.idea()
-    # No date, and names by content: the same picture is the same file.
-    with style(), mpl.rc_context({"svg.hashsalt": "idea"}):
-        for figure, suffix in ((idea.fig, ".svg"), (idea.narrow, "-narrow.svg")):
-            figure.savefig(source / (IDEA + suffix), metadata={"Date": None, "Creator": None})
-    html = IDEA_HTML.format(phone=PHONE, alt=escape(idea.alt), caption=escape(idea.caption))
-    (source / (IDEA + ".html")).write_text(html, encoding="utf-8")
-
-
-# Shown by book/intro.md; addresses are those of the built page, beside which _static lies.
-IDEA_HTML = """\
-<figure class="lth-figure"><picture>
-<source media="(max-width: {phone}px)" srcset="../_static/idea-narrow.svg">
-<img alt="{alt}" src="../_static/idea.svg" width="800">
-</picture><figcaption>{caption}</figcaption></figure>
-"""
-
-
 def draw_result(source: Path) -> None:
     """Draws the README's figure anew, and its words, from the committed results."""
     from lthlib import style
@@ -253,7 +226,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     try:
         if options.draw:
-            draw_idea(options.source)
             draw_result(options.source)
         else:
             build(options.source, options.out, options.profile, dict(map(_parameter, options.parameter)))
@@ -289,7 +261,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--source", type=Path, default=Path(), help="root of the repository (.)")
     parser.add_argument("--out", type=Path, default=Path("_build"), help="folder for html/ (_build)")
-    parser.add_argument("--draw", action="store_true", help="only draw the pictures of introduction and README anew")
+    parser.add_argument("--draw", action="store_true", help="only draw the README's picture anew")
     return parser.parse_args(arguments)
 
 

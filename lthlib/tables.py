@@ -168,13 +168,33 @@ def ledger(claims: pd.DataFrame) -> Table:
     return Table(table, caption, [_reasons(claim) for claim in claims.to_dict("records")], "lth-table lth-ledger")
 
 
+def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
+    """A few claims in short: what the paper's text says, what we measured, and the verdict."""
+    chosen = claims.set_index("id").loc[ids]
+    table = pd.DataFrame(
+        {
+            "the paper's claim, in our words": chosen["statement"],
+            "paper": [_value(v, u) for v, u in zip(chosen["text"], chosen["unit"], strict=True)],
+            "here": [
+                _value(round(v, 2) if isinstance(v, float) else v, u)
+                for v, u in zip(chosen["ours"], chosen["unit"], strict=True)
+            ],
+            "verdict": chosen["verdict"],
+        }
+    )
+    scales = ". ".join(scale for scale in dict.fromkeys(chosen["scale"]) if scale)
+    trials = sorted({int(n) for n in chosen["n"] if n})
+    n = f"; means over {' to '.join(map(str, dict.fromkeys([trials[0], trials[-1]])))} trials" if trials else ""
+    return Table(table, f"Here: {scales}{n}." if trials else "Not run yet.")
+
+
 def verdicts(claims: pd.DataFrame) -> Table:
-    """How many claims have which verdict."""
+    """How many claims have which verdict, and which they are."""
     from lthlib.claims import VERDICTS
 
-    counts = claims["verdict"].value_counts()
-    table = pd.DataFrame({"verdict": VERDICTS, "claims": [int(counts.get(v, 0)) for v in VERDICTS]})
-    return Table(table, f"{len(claims)} claims.")
+    named = {verdict: list(claims.loc[claims["verdict"] == verdict, "id"]) for verdict in VERDICTS}
+    lines = [{"verdict": v, "claims": len(ids), "which": ", ".join(ids) or "none"} for v, ids in named.items()]
+    return Table(pd.DataFrame(lines), f"{len(claims)} claims of the paper.")
 
 
 def _ours(claim: dict) -> str:

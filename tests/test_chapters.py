@@ -278,7 +278,21 @@ def test_the_ledgers_table_has_a_row_for_each_claim_and_escapes():
     assert page.count("<tr>") >= len(ledger)
     l3 = ledger.set_index("id").loc["L3"]
     assert f"n = {l3['n']}" in page
-    assert tables.verdicts(ledger).frame["claims"].sum() == len(ledger)
+    counted = tables.verdicts(ledger).frame
+    assert counted["claims"].sum() == len(ledger)
+    assert sorted(id for ids in counted["which"] for id in ids.split(", ") if id != "none") == sorted(ledger["id"])
+
+
+def test_a_few_claims_in_short_are_those_of_the_ledger():
+    from lthlib import claims
+
+    ledger = claims.ledger(make_rows(trials=3))
+    short = tables.brief(ledger, ["L7", "C1"])
+    l7 = ledger.set_index("id").loc["L7"]
+    assert short.frame["here"].tolist() == [f"{round(l7['ours'], 2):,.4g} x", "–"]
+    assert short.frame["verdict"].tolist() == [l7["verdict"], "not run yet"]
+    assert "means over 3 trials" in short.caption
+    assert tables.brief(ledger, ["C1"]).caption == "Not run yet."
 
 
 def test_code_shown_is_code_that_runs():
