@@ -266,8 +266,8 @@ PROFILES = {
         "conv": {**_ONE, "iterations": 4_000, "rounds": 12, "branch_step": 2},
         "conv2": {"iterations": 5_000, "rounds": 18, "trials": 2},  # down to P_m 2 %, of which Section 3 speaks
         # Fewer trainings: two prunings of a fifth between two of them for ResNet-20, about three for VGG-19.
-        "resnet20": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 4, "rate_conv": 0.36},
-        "vgg19": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 5, "rate_conv": 0.5, "width": 0.25},
+        "resnet20": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 5, "rate_conv": 0.36},
+        "vgg19": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 6, "rate_conv": 0.5, "width": 0.25},
     },
     "paper": {},
     "published": {},  # draws the best committed rows

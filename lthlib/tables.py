@@ -185,7 +185,7 @@ def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
     scales = ". ".join(scale for scale in dict.fromkeys(chosen["scale"]) if scale)
     trials = sorted({int(n) for n in chosen["n"] if n})
     n = f"; means over {' to '.join(map(str, dict.fromkeys([trials[0], trials[-1]])))} trials" if trials else ""
-    return Table(table, f"Here: {scales}{n}." if trials else "Not run yet.")
+    return Table(table, f"Here: {scales}{n}." if trials else "Not run yet.", classes="lth-table lth-brief")
 
 
 def verdicts(claims: pd.DataFrame) -> Table:
@@ -194,7 +194,7 @@ def verdicts(claims: pd.DataFrame) -> Table:
 
     named = {verdict: list(claims.loc[claims["verdict"] == verdict, "id"]) for verdict in VERDICTS}
     lines = [{"verdict": v, "claims": len(ids), "which": ", ".join(ids) or "none"} for v, ids in named.items()]
-    return Table(pd.DataFrame(lines), f"{len(claims)} claims of the paper.")
+    return Table(pd.DataFrame(lines), f"{len(claims)} claims of the paper.", classes="lth-table lth-verdicts")
 
 
 def _ours(claim: dict) -> str:
