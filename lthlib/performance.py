@@ -164,7 +164,7 @@ def products(found: dict) -> Shown:
         "layers written as outputs x inputs, with random masks; blocks and the smaller matrix have as many weights. "
         f"Sparse rows break even with {found_at}. One thread, medians. {_machine(found)}."
     )
-    return shown(draw, caption, _alt(table))
+    return shown(draw, caption, _alt(table), table)
 
 
 def _draw(ax: Axes, part: pd.DataFrame) -> None:

@@ -324,6 +324,41 @@ def _fields(changes: Mapping[str, Any]) -> dict[str, Any]:
     return changes
 
 
+# Fields that `lth run` has an option for; the others are said with --set.
+OPTIONS = ("trials", "rounds", "iterations", "reinits", "randoms", "seed", "rewind", "data", "precision", "arms")
+
+
+# What is counted in some arms only.
+COUNTED_IN = {
+    "reinits": ("reinit", "oneshot_reinit"),
+    "randoms": ("random",),
+    "branch_step": ("reinit", "random", "continued"),
+    "oneshot_step": ("oneshot", "oneshot_reinit"),
+}
+
+
+def command(wanted: Spec) -> str:
+    """The `lth run` that asks for an experiment with one of the paper's networks, from the profile and the setting that
+    leave the least to be said."""
+    network, found = wanted.network, []
+    idle = [name for name, arms in COUNTED_IN.items() if not set(arms) & set(wanted.arms)]
+    for profile in ("paper", "laptop", "quick"):
+        for setting in (None, *SETTINGS.get(network, {})):
+            words = ["lth run", network, f"--profile {profile}", *([f"--setting {setting}"] if setting else [])]
+            usual = spec(network, profile, setting)
+            if wanted.iterations != usual.iterations:  # a schedule follows
+                words.append(f"--iterations {wanted.iterations}")
+                usual = spec(network, profile, setting, iterations=wanted.iterations)
+            names = [f.name for f in fields(Spec) if getattr(wanted, f.name) != getattr(usual, f.name)]
+            found.append([*words, *(_option(name, getattr(wanted, name)) for name in names if name not in idle)])
+    return " ".join(min(found, key=len))
+
+
+def _option(name: str, value: Any) -> str:
+    text = ",".join(map(str, value)) if name in _LISTS else str(value).lower() if type(value) is bool else value
+    return f"--{name} {text}" if name in OPTIONS else f"--set {name}={text}"
+
+
 def span(spec: Spec, rep: Rep) -> tuple[int, int]:
     """The first iteration of a training and the one it ends before: all of them, but with `rewind` = k a ticket that
     was pruned starts at k, and the opening ends there."""

@@ -1,11 +1,13 @@
 """The tables of the book: results and claims as HTML for a page and as text for a terminal."""
 
 import json
-from dataclasses import dataclass
+from base64 import b64encode
+from dataclasses import dataclass, replace
 from html import escape
 
 import pandas as pd
 
+from lthlib import specs
 from lthlib.curves import TRAINING, paper, spread, summarise
 from lthlib.specs import ARMS, NAMES, PAPER
 
@@ -22,8 +24,8 @@ class Table:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
         body = []
-        for n, row in enumerate(self.frame.astype(str).itertuples(index=False)):
-            body.append(f"<tr>{''.join(f'<td>{_html(cell)}</td>' for cell in row)}</tr>")
+        for n, row in enumerate(self.frame.itertuples(index=False)):
+            body.append(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>")
             if self.notes and self.notes[n]:
                 note = f'<td colspan="{len(row)}">{_html(self.notes[n])}</td>'
                 body.append(f'<tr class="lth-note">{note}</tr>')
@@ -34,6 +36,23 @@ class Table:
 
     def __repr__(self) -> str:
         return f"{self.caption}\n{self.frame.to_string(index=False)}"
+
+
+class File(str):
+    """Text of a cell by which one gets a file that the page carries itself."""
+
+    def __new__(cls, text: str, name: str, content: str):
+        cell = super().__new__(cls, text)
+        cell.name, cell.content = name, content
+        return cell
+
+
+def _cell(cell) -> str:
+    text = _html(str(cell))
+    if not isinstance(cell, File):
+        return text
+    held = b64encode(cell.content.encode()).decode("ascii")
+    return f'<a download="{escape(cell.name)}" href="data:application/json;base64,{held}">{text}</a>'
 
 
 def _html(text: str) -> str:
@@ -67,15 +86,18 @@ def scale(rows: pd.DataFrame) -> Table:
 
 
 def provenance(rows: pd.DataFrame, caption: str) -> Table:
-    """Where rows come from: a line per experiment, with all its devices, versions, commits and data, if several."""
-    lines = []
+    """Where rows come from: a line per experiment, with all its devices, versions, commits and data, if several, and
+    under it the command that asks for it. The key gives a file of all its settings."""
+    lines, commands = [], []
     for key, experiment in rows.groupby("key", sort=False, observed=True):
         ran = experiment.drop_duplicates(TRAINING)
         days = sorted({finished[:10] for finished in ran["finished"]})
         made = [json.loads(versions) for versions in ran["versions"].unique()]
+        spec = _as_drawn(ran)
+        commands.append(specs.command(spec))
         lines.append(
             {
-                "experiment": key,
+                "experiment": File(key, f"{key}.json", specs.as_json(spec)),
                 "network": NAMES[ran["network"].iloc[0]],
                 "trainings": len(ran),
                 "hours": f"{ran['seconds'].sum() / 3600:.2f}",
@@ -86,7 +108,22 @@ def provenance(rows: pd.DataFrame, caption: str) -> Table:
                 "SHA-256 of the data": _all(digest[:12] for digest in ran["data_sha256"]),
             }
         )
-    return Table(pd.DataFrame(lines), caption)
+    return Table(pd.DataFrame(lines, dtype=object), caption, commands, "lth-table lth-provenance")
+
+
+def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
+    """The Spec of the trainings of one experiment, with the extent that these have: a run may have gone on since."""
+    arms = tuple(arm for arm in ARMS if (ran["arm"] == arm).any())
+    branches = ran[ran["arm"].isin(("reinit", "random", "continued"))]
+    levels = ran[ran["arm"].str.startswith("oneshot")]
+    extent = {"arms": arms, "trials": ran["trial"].nunique()}
+    extent["rounds"] = int(ran["round"][~ran.index.isin(levels.index)].max())
+    extent |= {"branch_step": int(branches["round"].min())} if len(branches) else {}
+    extent |= {"oneshot_step": int(levels["round"].min())} if len(levels) else {}
+    for name, arm in (("reinits", "reinit"), ("randoms", "random")):
+        if arm in arms:
+            extent[name] = int(ran.loc[ran["arm"] == arm, "draw"].max()) + 1
+    return replace(specs.from_json(ran["spec"].iloc[0]), **extent)
 
 
 def _all(values) -> str:

@@ -1,5 +1,8 @@
 """What a chapter asks for is checked before anything is trained, and it gets exactly the rows it asked for."""
 
+import base64
+import re
+
 import pandas as pd
 import pytest
 
@@ -108,7 +111,7 @@ def test_a_scheduler_trains_instead_of_this_machine(home, monkeypatch):
 
 
 def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
-    rows = chapters.together(make_rows(rounds=1, key="a" * 12), make_rows(network="conv2", rounds=1, key="b" * 12))
+    rows = chapters.together(make_rows(rounds=2, key="a" * 12), make_rows(network="conv2", rounds=1, key="b" * 12))
     notebook = {"__annotations__": dict.fromkeys(["profile", "trials", "store"]), "profile": "quick", "trials": None}
     shown = chapters.provenance(rows, {**notebook, "store": "shelf of somebody"})
     assert shown.frame["experiment"].tolist() == ["a" * 12, "b" * 12]
@@ -118,6 +121,10 @@ def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
     for words in ("seconds, by python 3", "torch 2", "with profile = 'quick'."):
         assert words in shown.caption
     assert "somebody" not in shown.caption
+    assert shown.notes[0] == "lth run lenet --profile paper --rounds 2 --reinits 1 --arms ticket,reinit"
+    page = shown._repr_html_()
+    held = re.search(r'download="a{12}.json" href="data:application/json;base64,([^"]+)"', page)[1]
+    assert specs.key(specs.from_json(base64.b64decode(held).decode())) == specs.key(specs.spec("lenet"))
     assert chapters.provenance(rows.iloc[:0], notebook).frame.empty
 
 
