@@ -20,7 +20,7 @@ VERDICTS = ("reproduced", "partly", "not reproduced", "not run yet")
 DIRECTIONS = ("about", "at least", "at most", "range")
 FIELDS = ("id", "section", "network", "statement", "text", "figure", "unit", "direction", "tolerance")
 COLUMNS = ["id", "section", "network", "statement", "text", "figure", "ours", "low", "high", "n", "unit"]
-COLUMNS += ["verdict", "why", "scale", "note"]
+COLUMNS += ["verdict", "why", "scale", "note", "parts"]
 
 SUBSETS = ("mnist5k",)  # data sets cut down
 SIZES = ("data", "iterations", "eval_every", "train_eval", "seed")  # of a Spec; with its extent, not the recipe
@@ -330,6 +330,8 @@ def _combine(claim: dict, scores: list[dict]) -> dict:
     line["network"] = ", ".join(dict.fromkeys(n for p in parts for n in np.atleast_1d(p["network"]).tolist()))
     line["unit"] = ", ".join(dict.fromkeys(p["unit"] for p in parts))
     line |= {said: _beside_each_other([p[said] for p in parts], merge=True) for said in ("text", "figure")}
+    told = [(p["label"], p["text"], s["ours"], p["unit"], s["verdict"]) for p, s in zip(parts, scores, strict=True)]
+    line["parts"] = [dict(zip(("label", "text", "ours", "unit", "verdict"), part, strict=True)) for part in told]
     if len(parts) == 1:
         return {**line, **scores[0]}
     run = [s for s in scores if s["verdict"] != "not run yet"]
@@ -365,8 +367,8 @@ def ledger(rows: pd.DataFrame, claims: list[dict] | None = None) -> pd.DataFrame
 
     `ours` is computed on the means over trials (ratios are ratios of means), `low` and `high` are the smallest and
     largest of the `n` trials each taken alone, against its own dense network, at the same level. A claim in several
-    parts shows them side by side, separated by " / ", and carries each part's verdict in `why`. `scale` names the
-    experiment it was measured on. What the verdicts mean: see `judge`.
+    parts shows them side by side, separated by " / ", carries each part's verdict in `why`, and has them one by one in
+    `parts`. `scale` names the experiment it was measured on. What the verdicts mean: see `judge`.
     """
     trainings = summarise(rows) if len(rows) else pd.DataFrame()
     lines = [_combine(c, [_score(p, trainings) for p in c["parts"]]) for c in (load() if claims is None else claims)]

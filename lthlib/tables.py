@@ -206,16 +206,15 @@ def ledger(claims: pd.DataFrame) -> Table:
 
 
 def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
-    """A few claims in short: what the paper's text says, what we measured, and the verdict."""
+    """A few claims in short: what the paper's text says, what we measured, and the verdict; of a claim in several parts
+    those that have been run."""
     chosen = claims.set_index("id").loc[ids]
+    run = [[part for part in parts if part["ours"] is not None] for parts in chosen["parts"]]
     table = pd.DataFrame(
         {
             "the paper's claim, in our words": chosen["statement"],
-            "paper": [_value(v, u) for v, u in zip(chosen["text"], chosen["unit"], strict=True)],
-            "here": [
-                _value(round(v, 2) if isinstance(v, float) else v, u)
-                for v, u in zip(chosen["ours"], chosen["unit"], strict=True)
-            ],
+            "paper": [_each(some or every, "text") for some, every in zip(run, chosen["parts"], strict=True)],
+            "here": [_each(some, "ours") for some in run],
             "verdict": chosen["verdict"],
         }
     )
@@ -223,6 +222,15 @@ def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
     trials = sorted({int(n) for n in chosen["n"] if n})
     n = f"; means over {' to '.join(map(str, dict.fromkeys([trials[0], trials[-1]])))} trials" if trials else ""
     return Table(table, f"Here: {scales}{n}." if trials else "Not run yet.", classes="lth-table lth-brief")
+
+
+def _each(parts: list[dict], name: str) -> str:
+    """A value of each part of a claim, behind the part's name if it is not the only one."""
+    said = []
+    for part in parts:
+        value = round(part[name], 2) if isinstance(part[name], float) else part[name]
+        said.append((f"{part['label']}: " if part["label"] else "") + _value(value, part["unit"]))
+    return "; ".join(said) or "–"
 
 
 def verdicts(claims: pd.DataFrame) -> Table:

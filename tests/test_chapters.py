@@ -121,7 +121,7 @@ def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
     for words in ("seconds, by python 3", "torch 2", "with profile = 'quick'."):
         assert words in shown.caption
     assert "somebody" not in shown.caption
-    assert shown.notes[0] == "lth run lenet --profile paper --rounds 2 --reinits 1 --arms ticket,reinit"
+    assert shown.notes[0] == "lth run lenet --profile paper --rounds 2 --arms ticket,reinit --reinits 1"
     page = shown._repr_html_()
     held = re.search(r'download="a{12}.json" href="data:application/json;base64,([^"]+)"', page)[1]
     assert specs.key(specs.from_json(base64.b64decode(held).decode())) == specs.key(specs.spec("lenet"))
