@@ -150,15 +150,19 @@ def _plain(text: str) -> str:
 
 
 def _tidy(notebook: Path) -> None:
-    """Folds the cell of injected parameters away and drops papermill's record, which names this machine's folders."""
+    """Folds the cell of parameters away, drops the one that was injected, since the end of the page says what it was
+    executed with, and papermill's record, which names this machine's folders."""
     import nbformat
 
     executed = nbformat.read(notebook, as_version=4)
     executed.metadata.pop("papermill", None)
     for cell in executed.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata["tags"].append("hide-input")
-            cell.metadata["mystnb"] = {"code_prompt_show": "Show the parameters this page was executed with"}
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            tags.append("remove-cell")
+        elif "parameters" in tags:
+            tags.append("hide-input")
+            cell.metadata["mystnb"] = {"code_prompt_show": "Show what can be asked of this page"}
     nbformat.write(executed, notebook)
 
 

@@ -65,7 +65,8 @@ def test_a_book_is_executed_and_built(source):
     assert "book/intro.html" in (html / "index.html").read_text(), "the first page leads to the book"
     chapter = (html / "book/chapter.html").read_text()
     assert "&lt;laptop and hello&gt;" in chapter
-    assert "executed with" in chapter, "the injected parameters are folded away, with their own label"
+    assert "Show what can be asked of this page" in chapter, "parameters are folded away, with their own label"
+    assert "# Parameters" not in chapter, "those that were injected are not shown twice"
     assert not (source / "_build/html.old").exists()
     assert "[1/1] book/chapter.ipynb took" in done.stdout
     assert str(source) not in (html / "_sources/book/chapter.ipynb").read_text()
