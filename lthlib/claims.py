@@ -297,17 +297,21 @@ def bootstrap(alone: np.ndarray) -> tuple[float, float]:
 
 
 def _reduced(part: dict, t: pd.DataFrame) -> list[str]:
-    """In what the runs fall short of the paper's."""
-    first, out = t.iloc[0], []
+    """In what the runs that a part was measured on fall short of the paper's."""
     line = {**part, **next(iter(part.get("sweep", {}).values()), {})}
-    paper = specs.spec(part["network"], "paper", line.get("setting"), line.get("with"))
-    if first["iterations"] < paper.iterations:
-        out.append(f"at {int(first['iterations']):,} iterations, not {paper.iterations:,}")
-    if first["data"] in SUBSETS:
-        out.append(f"on {str(first['data_label']).split(', ')[0]}, not the full data set")
-    elif first["data"] != paper.data:
-        out.append(f"on {str(first['data_label']).split(' (')[0]}, not the original images")
-    return out + [f"with {d}, unlike the paper" for d in departures(first, paper)]
+    return shortfall(t.iloc[0], specs.spec(part["network"], "paper", line.get("setting"), line.get("with")))
+
+
+def shortfall(training: pd.Series, paper: Spec | None = None) -> list[str]:
+    """In what a training falls short of a line of the paper's, or the nearest: iterations, images, settings."""
+    paper, out = paper or nearest(training), []
+    if training["iterations"] < paper.iterations:
+        out.append(f"at {int(training['iterations']):,} iterations, not {paper.iterations:,}")
+    if training["data"] in SUBSETS:
+        out.append(f"on {str(training['data_label']).split(', ')[0]}, not the full data set")
+    elif training["data"] != paper.data:
+        out.append(f"on {str(training['data_label']).split(' (')[0]}, not the original images")
+    return out + [f"with {d}, unlike the paper" for d in departures(training, paper)]
 
 
 def _scale(chosen: list[pd.DataFrame]) -> str:

@@ -126,6 +126,46 @@ def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
     return replace(specs.from_json(ran["spec"].iloc[0]), **extent)
 
 
+def status(trainings: pd.DataFrame) -> Table:
+    """What has been run of each network: a line per experiment, how much of the paper's it is, what it falls short in,
+    what it cost, and when its last training ended."""
+    from lthlib.claims import nearest, shortfall
+
+    lines, notes = [], []
+    for _, ran in trainings.groupby("key", sort=False, observed=True):
+        first, paper = ran.iloc[0], nearest(ran.iloc[0])
+        rounds = int(ran["round"][~ran["arm"].astype(str).str.startswith("oneshot")].max())
+        deepest = ran[(ran["arm"] == "ticket") & (ran["round"] == rounds)]
+        short = shortfall(first, paper)
+        lines.append(
+            {
+                "network": NAMES[first["network"]] + (" with dropout" if paper.dropout else ""),
+                "the paper's figures": FIGURES[first["network"], paper.dropout > 0],
+                "arms": _all(arm for arm in ARMS if (ran["arm"] == arm).any()),
+                "trials": f"{deepest['trial'].nunique()} of {paper.trials}",
+                "rounds": f"{rounds} of {paper.rounds}",
+                "trainings": len(ran),
+                "hours": f"{ran['seconds'].sum() / 3600:.1f}",
+                "last": str(max(ran["finished"]))[:10],
+                "on": _all(ran["device"]),
+            }
+        )
+        notes.append(f"{first['key']}: " + ("; ".join(short) if short else "at the paper's settings") + ".")
+    caption = f"{len(lines)} experiments, {len(trainings):,} trainings."
+    return Table(pd.DataFrame(lines), caption, notes)
+
+
+# What a network's rows are drawn in.
+FIGURES = {
+    ("lenet", False): "1, 3, 4, 9, 14",
+    **{(network, False): "1, 5, 10, 14" for network in ("conv2", "conv4", "conv6")},
+    ("conv6_256", False): "none",
+    **{(network, True): "6" for network in ("conv2", "conv4", "conv6", "conv6_256")},
+    ("vgg19", False): "7, 14, 38, 39, 44, 45",
+    ("resnet20", False): "8, 14, 38, 39, 44, 45",
+}
+
+
 def _all(values) -> str:
     return ", ".join(dict.fromkeys(map(str, values)))
 

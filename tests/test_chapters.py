@@ -302,6 +302,27 @@ def test_a_few_claims_in_short_are_those_of_the_ledger():
     assert tables.brief(ledger, ["C1"]).caption == "Not run yet."
 
 
+def test_the_status_says_how_much_of_the_paper_each_experiment_is():
+    parts = [
+        make_rows(trials=2, rounds=3, arms=("ticket",), key="a" * 12),
+        make_rows(trials=4, rounds=0, arms=("ticket",), key="a" * 12),
+    ]
+    small = {"network": "conv2", "setting": "dropout", "iterations": 6_000, "inputs": "unit", "key": "b" * 12}
+    rows = chapters.together(*parts, make_rows(trials=1, rounds=1, arms=("ticket",), **small))
+    shown = tables.status(summarise(rows))
+    assert shown.frame["network"].tolist() == ["Lenet-300-100", "Conv-2 with dropout"]
+    assert shown.frame["trials"].tolist() == ["2 of 5", "1 of 5"]
+    assert shown.frame["rounds"].tolist() == ["3 of 28", "1 of 22"]
+    assert shown.frame["trainings"].tolist() == [10, 2]
+    assert shown.notes[0].endswith("at the paper's settings.")
+    assert shown.notes[1].endswith("at 6,000 iterations, not 60,000; with inputs unit, unlike the paper.")
+
+
+def test_every_network_and_setting_has_its_figures():
+    both = {(n, s is not None and s == "dropout") for n in specs.PAPER for s in (None, *specs.SETTINGS.get(n, {}))}
+    assert both <= set(tables.FIGURES)
+
+
 def test_code_shown_is_code_that_runs():
     from lthlib import tickets
 
