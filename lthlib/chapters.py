@@ -220,12 +220,16 @@ def benches(folder: str) -> list[dict]:
 
 
 def costs(networks: Sequence[str], settings: Sequence[str | None] = (None,), arms: str | None = None) -> tables.Table:
-    """What the experiments of a chapter take at each profile, where the engine was timed."""
+    """What the experiments of a chapter take at each profile, on the machines on which the engine was timed, if any."""
     asked = {
         profile: [specs.spec(n, profile, s, arms=_names(arms)) for n in networks for s in settings]
         for profile in ("quick", "laptop", "paper")
     }
-    return performance.costs(asked, benches("results"))
+    try:
+        machines = benches("results")
+    except StoreError:  # a notebook by itself, without the repository around it
+        machines = []
+    return performance.costs(asked, machines)
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def costs(asked: dict[str, list[Spec]], machines: list[dict]) -> Table:
                 taken = [seconds(spec, found) for spec in some]
                 known = None not in taken
                 about = found["machine"]
-                where = f"about, on {about['cores']} cores of {about['device']}"
+                where = f"about, on {about['cores']} core{'s' * (about['cores'] > 1)} of {about['device']}"
                 line[where] = duration(sum(taken)) if known else "minutes" if profile == "quick" else "not timed"
             lines.append(line)
     caption = (

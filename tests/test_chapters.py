@@ -1,6 +1,7 @@
 """What a chapter asks for is checked before anything is trained, and it gets exactly the rows it asked for."""
 
 import base64
+import json
 import re
 
 import pandas as pd
@@ -300,6 +301,20 @@ def test_a_few_claims_in_short_are_those_of_the_ledger():
     assert short.frame["verdict"].tolist() == [l7["verdict"], "not run yet"]
     assert "means over 3 trials" in short.caption
     assert tables.brief(ledger, ["C1"]).caption == "Not run yet."
+
+
+def test_costs_are_trainings_times_pace_where_it_was_timed(home):
+    alone = chapters.costs(["lenet"])  # nobody has timed anything
+    assert alone.frame["trainings"].tolist() == ["180", "435", "1,625"]
+    assert not [name for name in alone.frame if name.startswith("about")]
+    rows = [{"network": "lenet", "precision": "fp32", "ours_ms": 2.0, "processes": 1}]
+    record = {"machine": {"device": "CPU", "cores": 1}, "speed": rows}
+    (home / "results").mkdir()
+    (home / "results" / "bench-one.json").write_text(json.dumps(record))
+    costs = chapters.costs(["lenet"], arms="ticket").frame
+    hours = 5 * 29 * 50_000 * 2e-3 / 3600
+    assert costs["about, on 1 core of CPU"].tolist() == ["minutes", "52 min", f"{hours:.1f} h"]
+    assert chapters.costs(["vgg19"]).frame["about, on 1 core of CPU"].tolist() == ["minutes", "not timed", "not timed"]
 
 
 def test_the_status_says_how_much_of_the_paper_each_experiment_is():

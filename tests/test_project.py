@@ -211,6 +211,9 @@ def test_the_repository_has_one_address():
     address = yaml.safe_load(text("CITATION.cff"))["repository-code"]
     assert yaml.safe_load(text("_config.yml"))["repository"]["url"] == address
     assert address in text("book/reproduce.md")
+    for notebook in NOTEBOOKS:
+        for found in re.findall(r"git\+(https://[^\s\"\\]+)", notebook.read_text(encoding="utf-8")):
+            assert found == address, notebook.name
 
 
 # -------------------------------------------------------------------------------------------------------------- modules
