@@ -84,11 +84,21 @@ def now(page):
     return [float(n) for n in re.findall(r"[\d.]+", text.replace(",", ""))]
 
 
-def pixels(page, name):
-    """What a canvas shows, as an array [height, width, 3]."""
-    read = "c => [c.width, c.height, [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]"
-    width, height, flat = page.locator(f"#lx-{name}").evaluate(read)
-    return np.array(flat).reshape(height, width, 4)[..., :3]
+def pixels(page, name, cell=1):
+    """What a canvas shows, as an array [rows, columns, 3]: the colour in the middle of each cell."""
+    read = """(c, cell) => {
+      const image = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+      const seen = [];
+      for (let y = cell >> 1; y < c.height; y += cell) {
+        for (let x = cell >> 1; x < c.width; x += cell) {
+          const at = 4 * (c.width * y + x);
+          seen.push(...image.slice(at, at + 3));
+        }
+      }
+      return [c.width / cell, seen];
+    }"""
+    columns, seen = page.locator(f"#lx-{name}").evaluate(read, cell)
+    return np.array(seen).reshape(-1, columns, 3)
 
 
 def numbers(text):
@@ -177,7 +187,7 @@ def test_units_add_up_to_the_layer(page, found):
         counts = {"ticket": mask.sum(1), "random": np.array(found["random"]["units"][n])}
         most = max(map(np.max, counts.values()))
         for arm, units in counts.items():
-            squares = pixels(page, f"units-{arm}")[8::16, 8::16].reshape(-1, 3)[: len(units)]
+            squares = pixels(page, f"units-{arm}", cell=16).reshape(-1, 3)[: len(units)]
             assert squares == pytest.approx(ramp(arm, units / most), abs=1.5)
         bare = [(units == 0).sum() for units in counts.values()]
         said = page.locator("#lx-unit-note").inner_text().replace("none of", "0 of")

@@ -87,7 +87,7 @@
     const blank = (pixels) => whole(sum(data.blank.map((i) => pixels[i])));
     part("map-note").textContent =
       `White is none, the darkest shade ${whole(most)} of ${data.units} units, in both maps. At ${data.blank.length} ` +
-      `pixels, most of them in the corners, no digit of this network’s training set has any ink: the ticket has ` +
+      `pixels at the edge no digit of this network’s training set has any ink: the ticket has ` +
       `${blank(counts.ticket)} connections left there, the random mask ${blank(counts.random)}.`;
   }
 
@@ -128,8 +128,9 @@
     drawUnit();
     const [bare, bareRandom] = [empty(counts.ticket), empty(counts.random)];
     part("unit-note").textContent =
-      `Without any connection to the picture: ${none(bare)} of the ticket’s ${data.units} units, ${none(bareRandom)} of ` +
-      `the random mask’s. The darkest square has ${whole(most)} connections.`;
+      `Without any connection to the picture: ${none(bare)} of the ticket’s ${data.units} units, ${none(bareRandom)} ` +
+      `of the random mask’s. The darkest square has ${whole(most)} connections. Pale in the last map: what the last ` +
+      `pruning removed.`;
   }
 
   function drawUnit() {
@@ -281,8 +282,8 @@
       part("legend").append(item);
     }
     part("chart-note").textContent =
-      `Lines are means over trials, bars run from the lowest to the highest; dotted: the dense network. Accuracies below ` +
-      `${whole(limits("acc_es").low)} % are cut off.`;
+      `Lines are means over trials, bars run from the lowest to the highest; dotted: the dense network. Accuracies ` +
+      `below ${whole(limits("acc_es").low)} % are cut off.`;
   }
 
   function row(body, arm, name, cells, ours) {
@@ -299,9 +300,10 @@
       if (typeof cell === "string") td.textContent = cell;
       else if (cell) {
         const strong = document.createElement("b");
-        strong.textContent = PRINTED[quantity](cell.mean);
+        const [mean, low, high] = ["mean", "low", "high"].map((name) => PRINTED[quantity](cell[name]));
+        strong.textContent = mean;
         const range = document.createElement("span");
-        range.textContent = ` ${PRINTED[quantity](cell.low)} to ${PRINTED[quantity](cell.high)}`.replace(" % to", " to");
+        range.textContent = ` ${low.replace(" %", "")} to ${high}`;
         td.append(strong, range);
       } else td.textContent = "–";
     }
@@ -335,7 +337,7 @@
     const meter = document.createElement("div");
     meter.className = "lx-meter";
     meter.append(document.createElement("span"));
-    const svg = draw(figure, "svg", { viewBox: `0 0 ${BARS.width} ${BARS.height + 18}`, role: "img" });
+    const svg = draw(figure, "svg", { viewBox: `0 -2 ${BARS.width} ${BARS.height + 20}`, role: "img" });
     figure.replaceChildren(title, meter, words, svg);
     part("layers").append(figure);
     return { layer, figure, words, fill: meter.firstChild, svg };
@@ -358,16 +360,17 @@
       const outline = steps(layer.initial[0], Math.max(...layer.initial[0]));
       draw(svg, "path", { d: outline, fill: "none", stroke: "#8a8a8a", "stroke-width": 1.2 });
       draw(svg, "path", { d: `M0,${BARS.height}H${BARS.width}`, stroke: GREY });
-      const [edge, y] = [layer.end.toFixed(2), BARS.height + 14];
-      for (const [x, anchor, text] of [[0, "start", `−${edge}`], [BARS.width / 2, "middle", "0"], [BARS.width, "end", edge]]) {
-        draw(svg, "text", { x, y, "text-anchor": anchor, fill: GREY, "font-size": 11 }, text);
-      }
-      const inner = counts.slice(counts.length / 3, (2 * counts.length) / 3);
+      const edge = layer.end.toFixed(2);
+      Object.entries({ start: `−${edge}`, middle: "0", end: edge }).forEach(([anchor, text], i) => {
+        const place = { x: (i * BARS.width) / 2, y: BARS.height + 14, "text-anchor": anchor };
+        draw(svg, "text", { ...place, fill: GREY, "font-size": 11 }, text);
+      });
+      const inner = (all) => sum(all.slice(all.length / 3, (2 * all.length) / 3)) / sum(all);
       svg.setAttribute(
         "aria-label",
         `Histogram of initial values from −${edge} to ${edge}. In its middle third lie ` +
-          `${percent((100 * sum(inner)) / sum(counts), 0)} of the weights left, and ` +
-          `${percent((100 * sum(layer.initial[0].slice(12, 24))) / all, 0)} of all.`,
+          `${percent(100 * inner(counts), 0)} of the weights left, and ` +
+          `${percent(100 * inner(layer.initial[0]), 0)} of all.`,
       );
     }
   }
