@@ -26,7 +26,8 @@ from lthlib.errors import LthError, StoreError
 from lthlib.specs import Rep, Spec
 from lthlib.store import Store
 
-DATA, STILL, PAGE = (f"book/{name}" for name in ("_static/explorer-data.js", "_static/explorer.png", "explorer.md"))
+PAGE, DATA = "book/explorer.md", "book/_static/explorer-data.js"
+STILL, NARROW = "book/_static/explorer.png", "book/_static/explorer-narrow.png"
 FIRST = "fc1.weight"  # the layer that is mapped
 LAYERS = {FIRST: "hidden layer 1", "fc2.weight": "hidden layer 2", "out.weight": "output layer"}
 ARMS = ("ticket", "reinit", "random")
@@ -186,9 +187,11 @@ def seen(found: Mapping[str, Any]) -> str:
 def page(text: str, found: Mapping[str, Any]) -> str:
     """The page's text with what is made of the data put between its marks."""
     picture = still(found)
+    width = picture.fig.get_figwidth() * style.PIXELS_PER_INCH
     html = (
-        f'<noscript>\n<figure class="lth-figure"><img alt="{escape(picture.alt)}" src="../_static/{Path(STILL).name}" '
-        f'width="{picture.fig.get_figwidth() * style.PIXELS_PER_INCH:.0f}">'
+        '<noscript>\n<figure class="lth-figure"><picture>'
+        f'<source media="(max-width: {style.PHONE}px)" srcset="../_static/{Path(NARROW).name}">'
+        f'<img alt="{escape(picture.alt)}" src="../_static/{Path(STILL).name}" width="{width:.0f}"></picture>'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>\n</noscript>"
     )
     for name, words in {"still": html, "seen": seen(found), "scale": found["scale"]}.items():
@@ -217,7 +220,9 @@ def write(root: Path, found: Mapping[str, Any]) -> None:
     text = page((root / PAGE).read_text(encoding="utf-8"), found)
     made_by = "// Made by python -m lthlib.explorer. A script and not JSON: from disk, a page may load nothing else."
     (root / DATA).write_text(f"{made_by}\n{BEGINS} {{\n{lines}\n}};\n", encoding="utf-8")
-    (root / STILL).write_bytes(style.png(still(found).fig))
+    picture = still(found)
+    (root / STILL).write_bytes(style.png(picture.fig))
+    (root / NARROW).write_bytes(style.png(picture.narrow))
     (root / PAGE).write_text(text, encoding="utf-8")
 
 

@@ -66,7 +66,7 @@ def ticket_and_random(maps: Mapping[float, tuple[np.ndarray, np.ndarray]], units
 
     def draw(narrow: bool) -> Figure:
         width = NARROW if narrow else WIDE
-        fig = Figure(figsize=(width, 2 * width / len(maps) + 0.55), layout="constrained")
+        fig = Figure(figsize=(width, 2 * width / len(maps) + (0.2 if narrow else 0.1)), layout="constrained")
         axes = fig.subplots(2, len(maps), squeeze=False)
         for column, (remaining, images) in zip(axes.T, maps.items(), strict=True):
             for ax, image, ramp in zip(column, images, ramps.values(), strict=True):
