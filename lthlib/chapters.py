@@ -219,6 +219,15 @@ def benches(folder: str) -> list[dict]:
     return performance.recorded(published().path.parent / folder)
 
 
+def costs(networks: Sequence[str], settings: Sequence[str | None] = (None,), arms: str | None = None) -> tables.Table:
+    """What the experiments of a chapter take at each profile, where the engine was timed."""
+    asked = {
+        profile: [specs.spec(n, profile, s, arms=_names(arms)) for n in networks for s in settings]
+        for profile in ("quick", "laptop", "paper")
+    }
+    return performance.costs(asked, benches("results"))
+
+
 @dataclass(frozen=True)
 class Code:
     """Python as a page shows it, in the page's own colours."""

@@ -20,7 +20,7 @@ VERDICTS = ("reproduced", "partly", "not reproduced", "not run yet")
 DIRECTIONS = ("about", "at least", "at most", "range")
 FIELDS = ("id", "section", "network", "statement", "text", "figure", "unit", "direction", "tolerance")
 COLUMNS = ["id", "section", "network", "statement", "text", "figure", "ours", "low", "high", "n", "unit"]
-COLUMNS += ["verdict", "why", "scale", "note"]
+COLUMNS += ["verdict", "why", "scale", "note", "parts"]
 
 SUBSETS = ("mnist5k",)  # data sets cut down
 SIZES = ("data", "iterations", "eval_every", "train_eval", "seed")  # of a Spec; with its extent, not the recipe
@@ -281,21 +281,37 @@ def _detail(part: dict, found: Found, alone: np.ndarray) -> list[str]:
     # The paper does not say whether its ratios are of means (ours) or means of each trial's ratio: give both.
     if next(iter(part["measure"])) in RATIOS and len(alone) > 1:
         out.append(f"mean of the trials' own ratios {number(alone.mean())}")
+    if len(alone) >= ENOUGH and part["direction"] != "range":
+        low, high = bootstrap(alone)
+        out.append(f"mean over trials, 95 % bootstrap interval {number(low)} to {number(high)}")
     return out
 
 
+ENOUGH = 5  # trials for a bootstrap interval, as many as the paper has; from fewer it comes out far too narrow
+
+
+def bootstrap(alone: np.ndarray) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean over trials, from 10,000 draws of as many trials, with replacement."""
+    means = np.random.default_rng(0).choice(alone, (10_000, len(alone))).mean(axis=1)
+    return tuple(np.percentile(means, (2.5, 97.5)))
+
+
 def _reduced(part: dict, t: pd.DataFrame) -> list[str]:
-    """In what the runs fall short of the paper's."""
-    first, out = t.iloc[0], []
+    """In what the runs that a part was measured on fall short of the paper's."""
     line = {**part, **next(iter(part.get("sweep", {}).values()), {})}
-    paper = specs.spec(part["network"], "paper", line.get("setting"), line.get("with"))
-    if first["iterations"] < paper.iterations:
-        out.append(f"at {int(first['iterations']):,} iterations, not {paper.iterations:,}")
-    if first["data"] in SUBSETS:
-        out.append(f"on {str(first['data_label']).split(', ')[0]}, not the full data set")
-    elif first["data"] != paper.data:
-        out.append(f"on {str(first['data_label']).split(' (')[0]}, not the original images")
-    return out + [f"with {d}, unlike the paper" for d in departures(first, paper)]
+    return shortfall(t.iloc[0], specs.spec(part["network"], "paper", line.get("setting"), line.get("with")))
+
+
+def shortfall(training: pd.Series, paper: Spec | None = None) -> list[str]:
+    """In what a training falls short of a line of the paper's, or the nearest: iterations, images, settings."""
+    paper, out = paper or nearest(training), []
+    if training["iterations"] < paper.iterations:
+        out.append(f"at {int(training['iterations']):,} iterations, not {paper.iterations:,}")
+    if training["data"] in SUBSETS:
+        out.append(f"on {str(training['data_label']).split(', ')[0]}, not the full data set")
+    elif training["data"] != paper.data:
+        out.append(f"on {str(training['data_label']).split(' (')[0]}, not the original images")
+    return out + [f"with {d}, unlike the paper" for d in departures(training, paper)]
 
 
 def _scale(chosen: list[pd.DataFrame]) -> str:
@@ -318,6 +334,8 @@ def _combine(claim: dict, scores: list[dict]) -> dict:
     line["network"] = ", ".join(dict.fromkeys(n for p in parts for n in np.atleast_1d(p["network"]).tolist()))
     line["unit"] = ", ".join(dict.fromkeys(p["unit"] for p in parts))
     line |= {said: _beside_each_other([p[said] for p in parts], merge=True) for said in ("text", "figure")}
+    told = [(p["label"], p["text"], s["ours"], p["unit"], s["verdict"]) for p, s in zip(parts, scores, strict=True)]
+    line["parts"] = [dict(zip(("label", "text", "ours", "unit", "verdict"), part, strict=True)) for part in told]
     if len(parts) == 1:
         return {**line, **scores[0]}
     run = [s for s in scores if s["verdict"] != "not run yet"]
@@ -353,8 +371,8 @@ def ledger(rows: pd.DataFrame, claims: list[dict] | None = None) -> pd.DataFrame
 
     `ours` is computed on the means over trials (ratios are ratios of means), `low` and `high` are the smallest and
     largest of the `n` trials each taken alone, against its own dense network, at the same level. A claim in several
-    parts shows them side by side, separated by " / ", and carries each part's verdict in `why`. `scale` names the
-    experiment it was measured on. What the verdicts mean: see `judge`.
+    parts shows them side by side, separated by " / ", carries each part's verdict in `why`, and has them one by one in
+    `parts`. `scale` names the experiment it was measured on. What the verdicts mean: see `judge`.
     """
     trainings = summarise(rows) if len(rows) else pd.DataFrame()
     lines = [_combine(c, [_score(p, trainings) for p in c["parts"]]) for c in (load() if claims is None else claims)]

@@ -131,11 +131,11 @@ def _assignment(text: str) -> tuple[str, object]:
     if not equals:
         raise argparse.ArgumentTypeError(f"say FIELD=VALUE, not {text!r}")
     if name not in OTHERS:
-        own = name in (*SIZES, *NAMES, "arms")
+        own = name in specs.OPTIONS
         why = f"it has an option of its own, --{name}" if own else "there is no such field"
         raise argparse.ArgumentTypeError(f"{name} cannot be set: {why}")
     if name == "drops":
-        return name, [_value(part) for part in value.split(",")]
+        return name, [_value(part) for part in value.split(",") if part]
     return name, _value(value)
 
 
@@ -161,7 +161,7 @@ SIZES = {
     "seed": "of all randomness",
     "rewind": "iteration that tickets are reset to",
 }
-OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", "arms", *NAMES, *SIZES)]
+OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", *specs.OPTIONS)]
 
 
 def _run(options: argparse.Namespace) -> None:

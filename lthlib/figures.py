@@ -159,7 +159,8 @@ def warmups(runs: Mapping[int, pd.DataFrame], network: str) -> Shown:
     )
     best = {k: line.loc[line["mean"].idxmax()] for k, line in lines.items()}
     seen = [f"{k:,}: {p['mean']:.2f} % at best, with {level(p['remaining'])} left" for k, p in best.items()]
-    return shown(draw, caption, f"Validation accuracy by iterations of warmup. {'; '.join(seen)}.")
+    alt = f"Validation accuracy by iterations of warmup. {'; '.join(seen)}."
+    return shown(draw, caption, alt, _numbers(drawn, ["valacc_end"]))
 
 
 def random_sparsity(trainings: pd.DataFrame, network: str) -> Shown:
@@ -430,7 +431,13 @@ def _against_remaining(
         _incomparable(trainings) if any(at for _, _, at in quantities) else "",  # is there a curve to leave out?
     )
     alt = _words("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
-    return shown(draw, caption, alt)
+    drawn = pd.concat([dense, measured]).drop_duplicates(curves.TRAINING)
+    return shown(draw, caption, alt, _numbers(drawn, [panel.quantity for panel in panels]))
+
+
+def _numbers(trainings: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
+    """What a figure draws of each training, for the table behind it."""
+    return trainings[[*curves.TRAINING, "remaining", "iterations", *dict.fromkeys(quantities)]]
 
 
 def _x_axis(
@@ -521,7 +528,9 @@ def _over_time(
         note,
     )
     seen = [f"{_line_name(line, c)}: {_at(c, end / 4)}, {_at(c, end)}" for line, c in run.items()] or ["not run"]
-    return shown(draw, caption, f"Test accuracy against the training iteration. {'; '.join(seen)}.")
+    alt = f"Test accuracy against the training iteration. {'; '.join(seen)}."
+    lines = [curve.assign(arm=arm, round=n) for (arm, n), curve in run.items()]
+    return shown(draw, caption, alt, pd.concat(lines) if lines else None)
 
 
 def _accuracies(rows: pd.DataFrame, end: float) -> pd.DataFrame:

@@ -6,6 +6,7 @@ tree, and the pages are built there with execution off. The last good pages stay
 
 import argparse
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -44,6 +45,7 @@ def build(source: Path, out: Path, profile: str, parameters: dict[str, Any] | No
     print(f"{len(chapters)} chapters to execute, profile {profile}", flush=True)
     for number, chapter in enumerate(chapters, 1):
         _execute(source, stage, chapter, given[chapter], f"[{number}/{len(chapters)}] {chapter}")
+    _readdress(stage, home(source))
     html = _lay_out(stage)
     page = _replace(html, out / "html") / "index.html"
     print(f"built {page} in {_duration(time.monotonic() - begin)}", flush=True)
@@ -150,16 +152,46 @@ def _plain(text: str) -> str:
 
 
 def _tidy(notebook: Path) -> None:
-    """Folds the cell of injected parameters away and drops papermill's record, which names this machine's folders."""
+    """Folds the cell of parameters away, drops the one that was injected, since the end of the page says what it was
+    executed with, and papermill's record, which names this machine's folders."""
     import nbformat
 
     executed = nbformat.read(notebook, as_version=4)
     executed.metadata.pop("papermill", None)
     for cell in executed.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata["tags"].append("hide-input")
-            cell.metadata["mystnb"] = {"code_prompt_show": "Show the parameters this page was executed with"}
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            tags.append("remove-cell")
+        elif "parameters" in tags:
+            tags.append("hide-input")
+            cell.metadata["mystnb"] = {"code_prompt_show": "Show what can be asked of this page"}
     nbformat.write(executed, notebook)
+
+
+def home(source: Path) -> str | None:
+    """The address of the repository that is being built, without a slash at its end: in a workflow of GitHub that of
+    the repository it runs in, else that of the clone's origin, if it has one on the web."""
+    if name := os.environ.get("GITHUB_REPOSITORY"):
+        return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}"
+    asked = ["git", "-C", str(source), "remote", "get-url", "origin"]
+    try:
+        origin = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return None
+    found = re.fullmatch(r"(?:https?://(?:[^@/]*@)?|ssh://git@|git@)([\w.-]+\.\w+)[:/](.+?)(?:\.git)?/?", origin)
+    return f"https://{found[1]}/{found[2]}" if found else None
+
+
+def _readdress(stage: Path, address: str | None) -> None:
+    """Let the pages of a fork link to the fork: its address in the place of the one in _config.yml."""
+    config = _yaml(stage / "_config.yml")
+    written = config.get("repository", {}).get("url")
+    if not written or not address or address == written:
+        return
+    for page in (stage / "_config.yml", *stage.glob(f"{BOOK}/**/*.md"), *stage.glob(f"{BOOK}/**/*.ipynb")):
+        text = page.read_text(encoding="utf-8")
+        if written in text:
+            page.write_text(text.replace(written, address), encoding="utf-8")
 
 
 def _lay_out(stage: Path) -> Path:

@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lthlib.cost import size
+from lthlib import study
+from lthlib.cost import duration, makespan, size
 from lthlib.errors import StoreError
 from lthlib.sizes import break_even
-from lthlib.specs import NAMES
+from lthlib.specs import NAMES, Spec
 from lthlib.style import DENSE_LINE, INK, NARROW, WIDE, Shown, level, shown
 from lthlib.tables import Table
 
@@ -72,6 +73,43 @@ def speed(found: dict) -> Table:
         "Milliseconds per iteration of one training, the evaluation of validation and test images included; of ours "
         f"{_counted(processes)}; medians of stretches, turn about in one run. {_machine(found)}; products of square "
         f"matrices reach {square} GFLOP/s there."
+    )
+    return Table(pd.DataFrame(lines), caption)
+
+
+def seconds(spec: Spec, found: dict) -> float | None:
+    """How long all trainings of an experiment take where this was recorded; None if its network was not timed there, at
+    this width and precision, on images of this size."""
+    rows = [r for r in found["speed"] if (r["network"], r["precision"]) == (spec.network, spec.precision)]
+    if not rows or spec.width != 1 or spec.data == "mnist5k":
+        return None
+    processes = rows[0]["processes"]
+    turns = makespan(spec, study.plan(spec), processes, 1)
+    return turns * spec.iterations * rows[0]["ours_ms"] * processes / 1000
+
+
+def costs(asked: dict[str, list[Spec]], machines: list[dict]) -> Table:
+    """What experiments cost at each profile: trainings, and the time that they take on each machine recorded."""
+    lines = []
+    for profile, specs in asked.items():
+        for network in dict.fromkeys(spec.network for spec in specs):
+            some = [spec for spec in specs if spec.network == network]
+            line = {
+                "profile": profile,
+                "network": NAMES[network],
+                "trainings": f"{sum(len(study.plan(spec)) for spec in some):,}",
+                "iterations of each": f"{some[0].iterations:,}",
+            }
+            for found in machines:
+                taken = [seconds(spec, found) for spec in some]
+                known = None not in taken
+                about = found["machine"]
+                where = f"about, on {about['cores']} cores of {about['device']}"
+                line[where] = duration(sum(taken)) if known else "minutes" if profile == "quick" else "not timed"
+            lines.append(line)
+    caption = (
+        "What the profiles take, as the engine was timed (How fast). lth cost says what it is on your machine, before "
+        "anything is trained."
     )
     return Table(pd.DataFrame(lines), caption)
 
@@ -164,7 +202,7 @@ def products(found: dict) -> Shown:
         "layers written as outputs x inputs, with random masks; blocks and the smaller matrix have as many weights. "
         f"Sparse rows break even with {found_at}. One thread, medians. {_machine(found)}."
     )
-    return shown(draw, caption, _alt(table))
+    return shown(draw, caption, _alt(table), table)
 
 
 def _draw(ax: Axes, part: pd.DataFrame) -> None:

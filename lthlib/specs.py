@@ -266,8 +266,8 @@ PROFILES = {
         "conv": {**_ONE, "iterations": 4_000, "rounds": 12, "branch_step": 2},
         "conv2": {"iterations": 5_000, "rounds": 18, "trials": 2},  # down to P_m 2 %, of which Section 3 speaks
         # Fewer trainings: two prunings of a fifth between two of them for ResNet-20, about three for VGG-19.
-        "resnet20": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 4, "rate_conv": 0.36},
-        "vgg19": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 5, "rate_conv": 0.5, "width": 0.25},
+        "resnet20": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 5, "rate_conv": 0.36},
+        "vgg19": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 6, "rate_conv": 0.5, "width": 0.25},
     },
     "paper": {},
     "published": {},  # draws the best committed rows
@@ -322,6 +322,41 @@ def _fields(changes: Mapping[str, Any]) -> dict[str, Any]:
         if name in _LISTS and isinstance(value, list):
             changes[name] = tuple(value)
     return changes
+
+
+# Fields that `lth run` has an option for; the others are said with --set.
+OPTIONS = ("trials", "rounds", "iterations", "reinits", "randoms", "seed", "rewind", "data", "precision", "arms")
+
+
+# What is counted in some arms only.
+COUNTED_IN = {
+    "reinits": ("reinit", "oneshot_reinit"),
+    "randoms": ("random",),
+    "branch_step": ("reinit", "random", "continued"),
+    "oneshot_step": ("oneshot", "oneshot_reinit"),
+}
+
+
+def command(wanted: Spec) -> str:
+    """The `lth run` that asks for an experiment with one of the paper's networks, from the profile and the setting that
+    leave the least to be said."""
+    network, found = wanted.network, []
+    idle = [name for name, arms in COUNTED_IN.items() if not set(arms) & set(wanted.arms)]
+    for profile in ("paper", "laptop", "quick"):
+        for setting in (None, *SETTINGS.get(network, {})):
+            words = ["lth run", network, f"--profile {profile}", *([f"--setting {setting}"] if setting else [])]
+            usual = spec(network, profile, setting)
+            if wanted.iterations != usual.iterations:  # a schedule follows
+                words.append(f"--iterations {wanted.iterations}")
+                usual = spec(network, profile, setting, iterations=wanted.iterations)
+            names = [f.name for f in fields(Spec) if getattr(wanted, f.name) != getattr(usual, f.name)]
+            found.append([*words, *(_option(name, getattr(wanted, name)) for name in names if name not in idle)])
+    return " ".join(min(found, key=len))
+
+
+def _option(name: str, value: Any) -> str:
+    text = ",".join(map(str, value)) if name in _LISTS else str(value).lower() if type(value) is bool else value
+    return f"--{name} {text}" if name in OPTIONS else f"--set {name}={text}"
 
 
 def span(spec: Spec, rep: Rep) -> tuple[int, int]:

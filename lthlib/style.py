@@ -14,6 +14,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
@@ -119,12 +120,14 @@ class Shown:
     """A figure with the words that belong to it; a notebook cell that ends in one shows both.
 
     `fig` is the layout in columns, `narrow` the one a telephone gets. Neither is known to pyplot: none shows twice.
+    `data` are the numbers that it draws; the page offers them as a CSV file that it carries itself.
     """
 
     fig: Figure
     narrow: Figure = field(repr=False)
     caption: str
     alt: str
+    data: pd.DataFrame | None = field(default=None, repr=False)
 
     @cached_property
     def html(self) -> str:
@@ -134,14 +137,24 @@ class Shown:
             f'<source media="(max-width: {PHONE}px)" srcset="{narrow}">'
             f'<img alt="{escape(self.alt)}" src="{wide}" width="{self.fig.get_figwidth() * PIXELS_PER_INCH:.0f}" '
             'style="max-width:100%;height:auto;background:#fff">'
-            f"</picture><figcaption>{escape(self.caption)}</figcaption></figure>"
+            f"</picture><figcaption>{escape(self.caption)}{self._download()}</figcaption></figure>"
+        )
+
+    def _download(self) -> str:
+        if self.data is None:
+            return ""
+        table = self.data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        held = b64encode(table.encode()).decode("ascii")
+        return (
+            f' <a class="lth-data" download="figure.csv" href="data:text/csv;base64,{held}">'
+            f"Its numbers as CSV, {len(self.data):,} lines.</a>"
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": f"{self.caption}\n\n{self.alt}"}
 
 
-def shown(draw: Callable[[bool], Figure], caption: str, alt: str) -> Shown:
+def shown(draw: Callable[[bool], Figure], caption: str, alt: str, data: pd.DataFrame | None = None) -> Shown:
     """Both layouts of one picture: `draw(False)` in columns, `draw(True)` as one column."""
     with style():
-        return Shown(draw(False), draw(True), caption, alt)
+        return Shown(draw(False), draw(True), caption, alt, data)

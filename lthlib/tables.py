@@ -1,11 +1,13 @@
 """The tables of the book: results and claims as HTML for a page and as text for a terminal."""
 
 import json
-from dataclasses import dataclass
+from base64 import b64encode
+from dataclasses import dataclass, replace
 from html import escape
 
 import pandas as pd
 
+from lthlib import specs
 from lthlib.curves import TRAINING, paper, spread, summarise
 from lthlib.specs import ARMS, NAMES, PAPER
 
@@ -22,8 +24,8 @@ class Table:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
         body = []
-        for n, row in enumerate(self.frame.astype(str).itertuples(index=False)):
-            body.append(f"<tr>{''.join(f'<td>{_html(cell)}</td>' for cell in row)}</tr>")
+        for n, row in enumerate(self.frame.itertuples(index=False)):
+            body.append(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>")
             if self.notes and self.notes[n]:
                 note = f'<td colspan="{len(row)}">{_html(self.notes[n])}</td>'
                 body.append(f'<tr class="lth-note">{note}</tr>')
@@ -34,6 +36,23 @@ class Table:
 
     def __repr__(self) -> str:
         return f"{self.caption}\n{self.frame.to_string(index=False)}"
+
+
+class File(str):
+    """Text of a cell by which one gets a file that the page carries itself."""
+
+    def __new__(cls, text: str, name: str, content: str):
+        cell = super().__new__(cls, text)
+        cell.name, cell.content = name, content
+        return cell
+
+
+def _cell(cell) -> str:
+    text = _html(str(cell))
+    if not isinstance(cell, File):
+        return text
+    held = b64encode(cell.content.encode()).decode("ascii")
+    return f'<a download="{escape(cell.name)}" href="data:application/json;base64,{held}">{text}</a>'
 
 
 def _html(text: str) -> str:
@@ -67,15 +86,18 @@ def scale(rows: pd.DataFrame) -> Table:
 
 
 def provenance(rows: pd.DataFrame, caption: str) -> Table:
-    """Where rows come from: a line per experiment, with all its devices, versions, commits and data, if several."""
-    lines = []
+    """Where rows come from: a line per experiment, with all its devices, versions, commits and data, if several, and
+    under it the command that asks for it. The key gives a file of all its settings."""
+    lines, commands = [], []
     for key, experiment in rows.groupby("key", sort=False, observed=True):
         ran = experiment.drop_duplicates(TRAINING)
         days = sorted({finished[:10] for finished in ran["finished"]})
         made = [json.loads(versions) for versions in ran["versions"].unique()]
+        spec = _as_drawn(ran)
+        commands.append(specs.command(spec))
         lines.append(
             {
-                "experiment": key,
+                "experiment": File(key, f"{key}.json", specs.as_json(spec)),
                 "network": NAMES[ran["network"].iloc[0]],
                 "trainings": len(ran),
                 "hours": f"{ran['seconds'].sum() / 3600:.2f}",
@@ -86,7 +108,62 @@ def provenance(rows: pd.DataFrame, caption: str) -> Table:
                 "SHA-256 of the data": _all(digest[:12] for digest in ran["data_sha256"]),
             }
         )
-    return Table(pd.DataFrame(lines), caption)
+    return Table(pd.DataFrame(lines, dtype=object), caption, commands, "lth-table lth-provenance")
+
+
+def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
+    """The Spec of the trainings of one experiment, with the extent that these have: a run may have gone on since."""
+    arms = tuple(arm for arm in ARMS if (ran["arm"] == arm).any())
+    branches = ran[ran["arm"].isin(("reinit", "random", "continued"))]
+    levels = ran[ran["arm"].str.startswith("oneshot")]
+    extent = {"arms": arms, "trials": ran["trial"].nunique()}
+    extent["rounds"] = int(ran["round"][~ran.index.isin(levels.index)].max())
+    extent |= {"branch_step": int(branches["round"].min())} if len(branches) else {}
+    extent |= {"oneshot_step": int(levels["round"].min())} if len(levels) else {}
+    for name, arm in (("reinits", "reinit"), ("randoms", "random")):
+        if arm in arms:
+            extent[name] = int(ran.loc[ran["arm"] == arm, "draw"].max()) + 1
+    return replace(specs.from_json(ran["spec"].iloc[0]), **extent)
+
+
+def status(trainings: pd.DataFrame) -> Table:
+    """What has been run of each network: a line per experiment, how much of the paper's it is, what it falls short in,
+    what it cost, and when its last training ended."""
+    from lthlib.claims import nearest, shortfall
+
+    lines, notes = [], []
+    for _, ran in trainings.groupby("key", sort=False, observed=True):
+        first, paper = ran.iloc[0], nearest(ran.iloc[0])
+        rounds = int(ran["round"][~ran["arm"].astype(str).str.startswith("oneshot")].max())
+        deepest = ran[(ran["arm"] == "ticket") & (ran["round"] == rounds)]
+        short = shortfall(first, paper)
+        lines.append(
+            {
+                "network": NAMES[first["network"]] + (" with dropout" if paper.dropout else ""),
+                "the paper's figures": FIGURES[first["network"], paper.dropout > 0],
+                "arms": _all(arm for arm in ARMS if (ran["arm"] == arm).any()),
+                "trials": f"{deepest['trial'].nunique()} of {paper.trials}",
+                "rounds": f"{rounds} of {paper.rounds}",
+                "trainings": len(ran),
+                "hours": f"{ran['seconds'].sum() / 3600:.1f}",
+                "last": str(max(ran["finished"]))[:10],
+                "on": _all(ran["device"]),
+            }
+        )
+        notes.append(f"{first['key']}: " + ("; ".join(short) if short else "at the paper's settings") + ".")
+    caption = f"{len(lines)} experiments, {len(trainings):,} trainings."
+    return Table(pd.DataFrame(lines), caption, notes)
+
+
+# What a network's rows are drawn in.
+FIGURES = {
+    ("lenet", False): "1, 3, 4, 9, 14",
+    **{(network, False): "1, 5, 10, 14" for network in ("conv2", "conv4", "conv6")},
+    ("conv6_256", False): "none",
+    **{(network, True): "6" for network in ("conv2", "conv4", "conv6", "conv6_256")},
+    ("vgg19", False): "7, 14, 38, 39, 44, 45",
+    ("resnet20", False): "8, 14, 38, 39, 44, 45",
+}
 
 
 def _all(values) -> str:
@@ -169,23 +246,31 @@ def ledger(claims: pd.DataFrame) -> Table:
 
 
 def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
-    """A few claims in short: what the paper's text says, what we measured, and the verdict."""
+    """A few claims in short: what the paper's text says, what we measured, and the verdict; of a claim in several parts
+    those that have been run."""
     chosen = claims.set_index("id").loc[ids]
+    run = [[part for part in parts if part["ours"] is not None] for parts in chosen["parts"]]
     table = pd.DataFrame(
         {
             "the paper's claim, in our words": chosen["statement"],
-            "paper": [_value(v, u) for v, u in zip(chosen["text"], chosen["unit"], strict=True)],
-            "here": [
-                _value(round(v, 2) if isinstance(v, float) else v, u)
-                for v, u in zip(chosen["ours"], chosen["unit"], strict=True)
-            ],
+            "paper": [_each(some or every, "text") for some, every in zip(run, chosen["parts"], strict=True)],
+            "here": [_each(some, "ours") for some in run],
             "verdict": chosen["verdict"],
         }
     )
     scales = ". ".join(scale for scale in dict.fromkeys(chosen["scale"]) if scale)
     trials = sorted({int(n) for n in chosen["n"] if n})
     n = f"; means over {' to '.join(map(str, dict.fromkeys([trials[0], trials[-1]])))} trials" if trials else ""
-    return Table(table, f"Here: {scales}{n}." if trials else "Not run yet.")
+    return Table(table, f"Here: {scales}{n}." if trials else "Not run yet.", classes="lth-table lth-brief")
+
+
+def _each(parts: list[dict], name: str) -> str:
+    """A value of each part of a claim, behind the part's name if it is not the only one."""
+    said = []
+    for part in parts:
+        value = round(part[name], 2) if isinstance(part[name], float) else part[name]
+        said.append((f"{part['label']}: " if part["label"] else "") + _value(value, part["unit"]))
+    return "; ".join(said) or "–"
 
 
 def verdicts(claims: pd.DataFrame) -> Table:
@@ -194,7 +279,7 @@ def verdicts(claims: pd.DataFrame) -> Table:
 
     named = {verdict: list(claims.loc[claims["verdict"] == verdict, "id"]) for verdict in VERDICTS}
     lines = [{"verdict": v, "claims": len(ids), "which": ", ".join(ids) or "none"} for v, ids in named.items()]
-    return Table(pd.DataFrame(lines), f"{len(claims)} claims of the paper.")
+    return Table(pd.DataFrame(lines), f"{len(claims)} claims of the paper.", classes="lth-table lth-verdicts")
 
 
 def _ours(claim: dict) -> str:

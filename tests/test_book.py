@@ -38,7 +38,7 @@ def page(site, name):
 def test_every_chapter_is_there_and_none_shows_a_traceback(site):
     for chapter in pages.notebooks(ROOT):
         assert "Traceback (most recent call last)" not in page(site, chapter.stem)
-    for name in ("intro", "open-questions", "reproduce", "your-own-network"):
+    for name in ("open-questions", "reproduce", "your-own-network", "questions", "glossary"):
         assert page(site, name)
 
 
@@ -56,12 +56,29 @@ def test_every_figure_of_a_chapter_has_alt_text_and_a_caption_with_its_scale(sit
 
 
 def test_every_page_that_draws_results_says_where_they_come_from(site):
-    for name in (*WITH_FIGURES, "claims"):
+    for name in (*WITH_FIGURES, "claims", "status", "intro"):
         ours = page(site, name)
         assert "This page was executed on" in ours
         keys = set(re.findall(r"Experiment ([0-9a-f]{12})", ours))
-        assert all(f"<td>{key}</td>" in ours for key in keys)
-        assert re.search(r"<td>[0-9a-f]{12}</td><td>(Lenet-300-100|Conv-2|ResNet-20)</td><td>\d+</td>", ours)
+        told = re.findall(r'download="(\w{12}).json"[^>]*>\1</a></td><td>(?:Lenet-300-100|Conv-2|ResNet-20)</td>', ours)
+        assert told
+        assert keys <= set(told)
+
+
+def test_a_word_that_is_linked_shows_its_meaning(site):
+    links = [link for name in pages.notebooks(ROOT) for link in TERM.findall(page(site, name.stem))]
+    links += TERM.findall(page(site, "questions"))
+    assert len(links) > 10
+    meanings = {unescape(title) for _, title in links}
+    assert all(len(meaning) > 30 for meaning in meanings)
+    shown = dict(links)
+    assert "initial values" in shown["glossary.html#term-rewind"]
+    assert set(shown) <= {
+        f"glossary.html#{anchor}" for anchor in re.findall(r'id="(term-[\w-]+)"', page(site, "glossary"))
+    }
+
+
+TERM = re.compile(r'<a class="reference internal" href="([^"]*#term-[\w-]+)"(?: title="([^"]*)")?>')
 
 
 def test_the_ledger_has_a_line_for_every_claim(site):

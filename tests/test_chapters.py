@@ -1,5 +1,8 @@
 """What a chapter asks for is checked before anything is trained, and it gets exactly the rows it asked for."""
 
+import base64
+import re
+
 import pandas as pd
 import pytest
 
@@ -108,7 +111,7 @@ def test_a_scheduler_trains_instead_of_this_machine(home, monkeypatch):
 
 
 def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
-    rows = chapters.together(make_rows(rounds=1, key="a" * 12), make_rows(network="conv2", rounds=1, key="b" * 12))
+    rows = chapters.together(make_rows(rounds=2, key="a" * 12), make_rows(network="conv2", rounds=1, key="b" * 12))
     notebook = {"__annotations__": dict.fromkeys(["profile", "trials", "store"]), "profile": "quick", "trials": None}
     shown = chapters.provenance(rows, {**notebook, "store": "shelf of somebody"})
     assert shown.frame["experiment"].tolist() == ["a" * 12, "b" * 12]
@@ -118,6 +121,10 @@ def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
     for words in ("seconds, by python 3", "torch 2", "with profile = 'quick'."):
         assert words in shown.caption
     assert "somebody" not in shown.caption
+    assert shown.notes[0] == "lth run lenet --profile paper --rounds 2 --arms ticket,reinit --reinits 1"
+    page = shown._repr_html_()
+    held = re.search(r'download="a{12}.json" href="data:application/json;base64,([^"]+)"', page)[1]
+    assert specs.key(specs.from_json(base64.b64decode(held).decode())) == specs.key(specs.spec("lenet"))
     assert chapters.provenance(rows.iloc[:0], notebook).frame.empty
 
 
@@ -293,6 +300,27 @@ def test_a_few_claims_in_short_are_those_of_the_ledger():
     assert short.frame["verdict"].tolist() == [l7["verdict"], "not run yet"]
     assert "means over 3 trials" in short.caption
     assert tables.brief(ledger, ["C1"]).caption == "Not run yet."
+
+
+def test_the_status_says_how_much_of_the_paper_each_experiment_is():
+    parts = [
+        make_rows(trials=2, rounds=3, arms=("ticket",), key="a" * 12),
+        make_rows(trials=4, rounds=0, arms=("ticket",), key="a" * 12),
+    ]
+    small = {"network": "conv2", "setting": "dropout", "iterations": 6_000, "inputs": "unit", "key": "b" * 12}
+    rows = chapters.together(*parts, make_rows(trials=1, rounds=1, arms=("ticket",), **small))
+    shown = tables.status(summarise(rows))
+    assert shown.frame["network"].tolist() == ["Lenet-300-100", "Conv-2 with dropout"]
+    assert shown.frame["trials"].tolist() == ["2 of 5", "1 of 5"]
+    assert shown.frame["rounds"].tolist() == ["3 of 28", "1 of 22"]
+    assert shown.frame["trainings"].tolist() == [10, 2]
+    assert shown.notes[0].endswith("at the paper's settings.")
+    assert shown.notes[1].endswith("at 6,000 iterations, not 60,000; with inputs unit, unlike the paper.")
+
+
+def test_every_network_and_setting_has_its_figures():
+    both = {(n, s is not None and s == "dropout") for n in specs.PAPER for s in (None, *specs.SETTINGS.get(n, {}))}
+    assert both <= set(tables.FIGURES)
 
 
 def test_code_shown_is_code_that_runs():

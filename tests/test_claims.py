@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rows import make_deep, make_rows
 
 from lthlib import claims, specs
@@ -288,6 +291,21 @@ def test_one_trial_reproduces_no_effect_smaller_than_the_papers_trial_range():
     found = line(make_rows(trials=1, rounds=16), "L1")
     assert (found["verdict"], found["n"]) == ("partly", 1)
     assert "one trial" in found["why"]
+
+
+@given(st.lists(st.floats(-50, 50), min_size=5, max_size=5))
+def test_a_bootstrap_interval_is_that_of_all_draws_of_the_trials(values):
+    alone = np.array(values)
+    low, high = claims.bootstrap(alone)
+    every = np.array(list(product(alone, repeat=len(alone)))).mean(axis=1)  # all 3,125 draws, each as likely
+    shares = [(every < low - 1e-9).mean(), (every > high + 1e-9).mean()]
+    assert max(shares) <= 0.03
+    assert [(every <= low + 1e-9).mean() >= 0.02, (every >= high - 1e-9).mean() >= 0.02] == [True, True]
+
+
+def test_from_few_trials_there_is_no_bootstrap_interval():
+    assert "95 % bootstrap interval" in line(make_rows(trials=5, rounds=16), "L3")["why"]
+    assert "bootstrap" not in line(make_rows(trials=4, rounds=16), "L3")["why"]
 
 
 # --- what the rows lack, and the scale they were run at ---

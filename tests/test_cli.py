@@ -1,12 +1,13 @@
 """The command line does what it says, and says in one line what it cannot do."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 
 import pytest
 
-from lthlib import cli, specs
+from lthlib import cli, specs, study
 
 SMALL = ["--rounds", "1", "--iterations", "20", "--trials", "1", "--workers", "1"]
 
@@ -23,6 +24,33 @@ def test_run_says_what_is_stored_and_running_again_trains_nothing(store, capsys)
     assert cli.main(["run", "lenet", "--arms", "ticket,reinit", "--store", store, *SMALL]) == 0
     key = specs.key(specs.spec("lenet", "quick", iterations=20))
     assert f"3 trainings of lenet {key} are stored" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("profile", ["quick", "laptop", "paper"])
+@pytest.mark.parametrize(
+    ("network", "setting", "changes"),
+    [
+        ("lenet", None, {}),
+        ("lenet", None, {"arms": ["oneshot"], "oneshot_step": 7, "data": "mnist5k", "seed": 3}),
+        ("lenet", None, {"optimiser": "sgd", "lr": 0.1, "momentum": 0.9, "sigma": 0.1, "width": 0.5}),
+        ("conv2", "dropout", {"iterations": 600, "trials": 2, "inputs": "channel", "precision": "fp32"}),
+        ("conv6_256", None, {"arms": ["ticket", "reinit"], "reinits": 2, "branch_step": 3, "rewind": 100}),
+        ("resnet20", "lr0.1", {"drops": [], "augment": False}),
+        ("vgg19", "warmup", {"iterations": 5_000, "warmup": 7, "drops": [20, 30], "scope": "layer"}),
+    ],
+)
+def test_the_command_that_a_page_prints_asks_for_that_experiment(profile, network, setting, changes):
+    spec = specs.spec(network, profile, setting, **changes)
+    program, *words = specs.command(spec).split()
+    asked = cli._spec(cli.parser().parse_args(words))
+    assert program == "lth"
+    assert specs.key(asked) == specs.key(spec)
+    assert study.plan(asked) == study.plan(spec)
+
+
+def test_every_field_of_a_spec_has_one_option():
+    assert set(specs.OPTIONS) == {"arms", *cli.SIZES, *cli.NAMES}
+    assert set(specs.COUNTED_IN) <= {f.name for f in dataclasses.fields(specs.Spec)}
 
 
 def test_status_counts_what_is_stored_and_missing(store, capsys):

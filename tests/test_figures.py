@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode
 from io import BytesIO
 from itertools import combinations, pairwise
 
@@ -50,6 +51,37 @@ def both(shown):
 
 
 # ------------------------------------------------------------------------------------------------------ what is drawn
+
+
+def behind(shown):
+    """The table that a page offers with a figure, as a reader gets it."""
+    held = re.search(r'<a class="lth-data" download="[\w-]+.csv" href="data:text/csv;base64,([^"]+)">', shown.html)[1]
+    return pd.read_csv(BytesIO(b64decode(held)))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_file_behind_a_figure_holds_what_it_draws(trainings, name):
+    shown = getattr(figures, name)(trainings)
+    table = behind(shown)
+    for ax in shown.fig.axes:
+        for arm in ("ticket", "reinit", "random", "oneshot", "oneshot_reinit"):
+            for line in drawn(ax, arm):
+                part = (
+                    table[(table["arm"] == arm) & (table["round"] > 0)]
+                    if arm != "ticket"
+                    else table[table["arm"] == arm]
+                )
+                means = {q: part.groupby("round")[q].mean() for q in table.columns[8:]}
+                assert any(np.allclose(m, line.get_ydata(), rtol=1e-5) for m in means.values()), (arm, list(means))
+
+
+def test_the_file_behind_curves_over_time_holds_their_points(full):
+    shown = figures.figure3(full)
+    table = behind(shown)
+    for line in (line for ax in shown.fig.axes for line in ax.lines if line.get_gid()):
+        arm, n = line.get_gid().split(":")[:2] if ":" in line.get_gid() else (line.get_gid(), None)
+        part = table[(table["arm"] == arm) & (table["round"] == int(n))]
+        np.testing.assert_allclose(part["mean"], line.get_ydata(), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

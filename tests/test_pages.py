@@ -65,7 +65,8 @@ def test_a_book_is_executed_and_built(source):
     assert "book/intro.html" in (html / "index.html").read_text(), "the first page leads to the book"
     chapter = (html / "book/chapter.html").read_text()
     assert "&lt;laptop and hello&gt;" in chapter
-    assert "executed with" in chapter, "the injected parameters are folded away, with their own label"
+    assert "Show what can be asked of this page" in chapter, "parameters are folded away, with their own label"
+    assert "# Parameters" not in chapter, "those that were injected are not shown twice"
     assert not (source / "_build/html.old").exists()
     assert "[1/1] book/chapter.ipynb took" in done.stdout
     assert str(source) not in (html / "_sources/book/chapter.ipynb").read_text()
@@ -127,3 +128,37 @@ def test_values_are_read_as_papermill_reads_them():
     written = {"n": "3", "x": "1e-3", "on": "True", "word": "cpu", "off": "None"}
     read = dict(map(pages._parameter, written.items()))
     assert read == {"n": 3, "x": 1e-3, "on": True, "word": "cpu", "off": None}
+
+
+@pytest.mark.parametrize(
+    ("origin", "address"),
+    [
+        ("https://github.com/reader/lottery-ticket-book.git", "https://github.com/reader/lottery-ticket-book"),
+        ("https://someone:secret@github.com/reader/book/", "https://github.com/reader/book"),
+        ("git@github.com:reader/book.git", "https://github.com/reader/book"),
+        ("ssh://git@gitlab.example.org/group/sub/book.git", "https://gitlab.example.org/group/sub/book"),
+        ("../a-clone/of/book", None),
+        ("", None),
+    ],
+)
+def test_the_address_of_a_clone_is_that_of_its_origin(tmp_path, monkeypatch, origin, address):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    assert pages.home(tmp_path) is None
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    if origin:
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", origin], check=True)
+    assert pages.home(tmp_path) == address
+    monkeypatch.setenv("GITHUB_REPOSITORY", "forker/book")
+    assert pages.home(tmp_path) == "https://github.com/forker/book"
+
+
+def test_the_pages_of_a_fork_link_to_the_fork(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "_config.yml").write_text("repository:\n  url: https://github.com/OWNER/book\n")
+    (tmp_path / "book/page.md").write_text("Clone https://github.com/OWNER/book, or https://github.com/other/thing.\n")
+    pages._readdress(tmp_path, None)
+    assert "OWNER" in (tmp_path / "book/page.md").read_text()
+    pages._readdress(tmp_path, "https://github.com/forker/book")
+    assert "url: https://github.com/forker/book" in (tmp_path / "_config.yml").read_text()
+    text = (tmp_path / "book/page.md").read_text()
+    assert text == "Clone https://github.com/forker/book, or https://github.com/other/thing.\n"
