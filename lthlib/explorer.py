@@ -194,7 +194,11 @@ def page(text: str, found: Mapping[str, Any]) -> str:
         f'<img alt="{escape(picture.alt)}" src="../_static/{Path(STILL).name}" width="{width:.0f}"></picture>'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>\n</noscript>"
     )
-    for name, words in {"still": html, "seen": seen(found), "scale": found["scale"]}.items():
+    origin = (
+        f"{found['scale']} Key `{found['key']}`, network of trial {found['trial']}; what this page shows of them: "
+        f'<a href="../_static/{Path(DATA).name}" download>{Path(DATA).name}</a>.'
+    )
+    for name, words in {"still": html, "seen": seen(found), "scale": origin}.items():
         begin, end = (f"<!-- {edge} {name} of python -m lthlib.explorer -->" for edge in ("begin", "end"))
         pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
         text, n = pattern.subn(lambda _, b=begin, w=words, e=end: f"{b}\n{w}\n{e}", text)

@@ -22,15 +22,11 @@ SOME = sorted({0, 1, LAST // 3, LAST // 2, LAST - 1, LAST})  # rounds, with and 
 
 @pytest.fixture(scope="module")
 def html(tmp_path_factory):
-    """A book with the explorer alone, and chapters of one line where its links lead."""
-    folder = tmp_path_factory.mktemp("book")
-    linked = ["01-the-hypothesis", "02-fully-connected"]
-    stage = pages._stage(ROOT, folder / "stage")
-    files = "".join(f"  - file: book/{name}\n" for name in linked)
-    (stage / "_toc.yml").write_text(f"format: jb-book\nroot: book/explorer\nchapters:\n{files}")
-    for name in linked:
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# {name}")])
-        nbformat.write(notebook, stage / f"book/{name}.ipynb")
+    """The book with chapters of one line: the explorer executes nothing, and its links lead somewhere."""
+    stage = pages._stage(ROOT, tmp_path_factory.mktemp("book") / "stage")
+    for chapter in pages.notebooks(ROOT):
+        cells = [nbformat.v4.new_markdown_cell(f"# {chapter.stem}")]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), stage / chapter)
     return pages._lay_out(stage)
 
 
