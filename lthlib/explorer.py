@@ -220,7 +220,8 @@ def read(file: Path) -> dict[str, Any]:
 
 def write(root: Path, found: Mapping[str, Any]) -> None:
     """Put the data, the still picture and the words into the book."""
-    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in found.items())
+    compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    lines = ",\n".join(f"{compact(name)}:{compact(value)}" for name, value in found.items())
     text = page((root / PAGE).read_text(encoding="utf-8"), found)
     made_by = "// Made by python -m lthlib.explorer. A script and not JSON: from disk, a page may load nothing else."
     (root / DATA).write_text(f"{made_by}\n{BEGINS} {{\n{lines}\n}};\n", encoding="utf-8")

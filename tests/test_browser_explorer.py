@@ -21,19 +21,19 @@ SOME = sorted({0, 1, LAST // 3, LAST // 2, LAST - 1, LAST})  # rounds, with and 
 
 
 @pytest.fixture(scope="module")
-def html(tmp_path_factory):
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def html(browser, tmp_path_factory):  # no book without a browser to see it
     """The book with chapters of one line: the explorer executes nothing, and its links lead somewhere."""
     stage = pages._stage(ROOT, tmp_path_factory.mktemp("book") / "stage")
     for chapter in pages.notebooks(ROOT):
         cells = [nbformat.v4.new_markdown_cell(f"# {chapter.stem}")]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), stage / chapter)
     return pages._lay_out(stage)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @contextmanager
