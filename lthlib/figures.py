@@ -606,6 +606,11 @@ def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, marked: list[int], gid: s
     ax.plot(curve[x], curve["mean"], markevery=marked, zorder=3, gid=gid, **look)
 
 
+def scale(trainings: pd.DataFrame) -> str:
+    """What the captions of this book say of trainings that are drawn against P_m, for what draws them elsewhere."""
+    return _words(_scale(trainings, levels=True), _bars(trainings, "point"))
+
+
 def _say_not_run(ax: Axes) -> None:
     box = {"facecolor": "white", "edgecolor": PALE, "boxstyle": "round,pad=0.5"}
     ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", va="center", color=INK, bbox=box)

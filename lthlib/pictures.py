@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from lthlib.style import ARMS, INK, NARROW, PALE, WIDE, Shown, level, shown
+from lthlib.style import ARMS, INK, NARROW, PALE, WIDE, Shown, level, shade, shown
 
 BLUE, WARM = ARMS["ticket"].colour, ARMS["reinit"].colour
 
@@ -51,6 +51,47 @@ def first_layer(masks: Mapping[str | float, np.ndarray]) -> Shown:
         for label, image in maps.items()
     ]
     alt = f"Maps of 28 x 28 pixels, darker where more connections survive. {'; '.join(seen)}."
+    return shown(draw, caption, alt)
+
+
+def ticket_and_random(maps: Mapping[float, tuple[np.ndarray, np.ndarray]], units: int) -> Shown:
+    """Tickets above random masks: the first layer's surviving connections at each pixel, summed over its `units`.
+
+    `maps` gives, by P_m in percent, two arrays [28, 28]: the ticket's, and that of as many connections elsewhere.
+    """
+    ramps = {
+        arm: LinearSegmentedColormap.from_list(arm, ["#FFFFFF", ARMS[arm].colour, shade(ARMS[arm].colour, -0.75)])
+        for arm in ("ticket", "random")
+    }
+
+    def draw(narrow: bool) -> Figure:
+        width = NARROW if narrow else WIDE
+        fig = Figure(figsize=(width, 2 * width / len(maps) + (0.2 if narrow else 0.1)), layout="constrained")
+        axes = fig.subplots(2, len(maps), squeeze=False)
+        for column, (remaining, images) in zip(axes.T, maps.items(), strict=True):
+            for ax, image, ramp in zip(column, images, ramps.values(), strict=True):
+                ax.imshow(image, cmap=ramp, vmin=0, vmax=max(map(np.max, images)), interpolation="nearest")
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(True)
+            column[0].set_title(level(remaining), loc="center")
+            column[1].set_xlabel(f"0 to {max(map(np.max, images)):,}", fontsize=8)
+        for ax, arm in zip(axes[:, 0], ramps, strict=True):
+            ax.set_ylabel(ARMS[arm].short, color=ARMS[arm].colour, weight="bold")
+        return fig
+
+    caption = (
+        f"Surviving connections of the first layer at each of the 28 x 28 input pixels, summed over {units} units, "
+        "with this much of the network left: of one network's tickets, and of as many connections elsewhere. The two "
+        "of a column share a scale, from white to the number below."
+    )
+    central = [
+        f"{level(remaining)}: {', '.join(f'{100 * m[7:21, 7:21].sum() / m.sum():.0f} %' for m in images)}"
+        for remaining, images in maps.items()
+    ]
+    alt = (
+        "Two rows of maps of 28 x 28 pixels, darker where more connections survive: tickets above, random masks below. "
+        f"Share of the connections in the central 14 x 14 pixels, ticket and random: {'; '.join(central)}."
+    )
     return shown(draw, caption, alt)
 
 

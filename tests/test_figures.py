@@ -320,6 +320,11 @@ def test_the_caption_says_what_was_run_and_what_the_bars_are(trainings):
     assert "50,000 iterations of full MNIST, 5 trials" in caption
 
 
+def test_what_is_drawn_elsewhere_has_the_same_words(trainings):
+    some = trainings[trainings["arm"].isin(("ticket", "random"))]
+    assert figures.scale(some) in figures.figure1_lenet(trainings).caption
+
+
 def test_n_is_counted_where_trials_are_missing(trainings):
     partial = trainings[(trainings["arm"] == "ticket") & ((trainings["trial"] < 3) | (trainings["round"] < 2))]
     caption = figures.figure4b(partial).caption

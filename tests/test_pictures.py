@@ -30,6 +30,19 @@ def test_first_layer_refuses_what_is_no_mask(masks):
         pictures.first_layer(masks)
 
 
+def test_tickets_stand_above_random_masks_on_a_common_scale():
+    ticket, random = np.zeros((28, 28), int), np.full((28, 28), 2)
+    ticket[7:21, 7:21] = 8
+    shown = pictures.ticket_and_random({100.0: (random, random), 25.04: (ticket, random)}, 300)
+    for fig in (shown.fig, shown.narrow):
+        assert [ax.images[0].get_clim() for ax in (fig.axes[1], fig.axes[3])] == [(0, 8), (0, 8)]
+        assert (fig.axes[1].images[0].get_array() == ticket).all()
+        assert (fig.axes[3].images[0].get_array() == random).all()
+        assert [ax.get_title() for ax in fig.axes[:2]] == ["100 %", "25.0 %"]
+    assert "25.0 %: 100 %, 25 %" in shown.alt
+    assert "300 units" in shown.caption
+
+
 def test_the_idea_shows_the_ticket_back_at_its_first_values_and_the_control_at_new_ones():
     shown = pictures.idea()
     for fig in (shown.fig, shown.narrow):

@@ -49,7 +49,7 @@ def project():
 
 
 def test_conda_and_pip_environments_are_the_same():
-    conda_calls = {"torch": "pytorch"}
+    conda_calls = {"torch": "pytorch", "playwright": "playwright-python"}
     wanted = [
         *project()["dependencies"],
         *(r for e in ("book", "dask", "test") for r in project()["optional-dependencies"][e]),
