@@ -203,7 +203,18 @@ def _lay_out(stage: Path) -> Path:
         log = stage / "jupyter-book.log"
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
         raise PagesError(_complaints(_plain(done.stdout + done.stderr), stage, log))
-    return stage / "_build" / "html"
+    html = stage / "_build" / "html"
+    for page in html.glob("**/*.html"):
+        page.write_text(_lighten(page.read_text(encoding="utf-8")), encoding="utf-8")
+    return html
+
+
+def _lighten(page: str) -> str:
+    """A page without what the theme loads twice: 1.5 MB of script that draws icons, which its fonts draw as well, and a
+    second declaration of the same constants, which is an error."""
+    page = re.sub(r"<script[^>]*/scripts/fontawesome\.js[^>]*></script>", "", page)
+    first, *more = re.split(r"(?=<script>const THEBE_JS_URL)", page)
+    return first + "".join(more[:1]) + "".join(part.partition("</script>")[2] for part in more[1:])
 
 
 def _complaints(output: str, stage: Path, log: Path) -> str:

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from browser import Watched, chromium, served
 
 from lthlib import claims, pages
 
@@ -86,6 +88,94 @@ def test_the_ledger_has_a_line_for_every_claim(site):
     for claim in claims.load():
         assert f"<td>{claim['id']}</td>" in ledger
     assert "not run yet" in ledger
+
+
+# ------------------------------------------------------------------------------------------------------- in a browser
+
+
+def addresses(site):
+    return sorted(path.relative_to(site).as_posix() for path in site.glob("book/*.html"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_every_page_fits_its_window_and_nothing_on_it_fails(site, browser, width, theme):
+    window = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
+    with served(site) as home, browser.new_context(**window) as context:
+        for address in addresses(site):
+            page = context.new_page()
+            watched = Watched(page, home)
+            page.goto(f"{home}/{address}")
+            assert page.evaluate("document.documentElement.dataset.theme") == theme
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, address
+            broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt).map(i => i.outerHTML)"
+            assert page.evaluate(broken) == [], address
+            assert watched.complaints() == [], address
+            page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_shuts_anybody_out(site, browser, theme):
+    """What axe-core calls serious or critical, in what we write: the theme's own bars are not ours, nor the markup of a
+    bibliography, which is docutils'."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    content = {"include": [["article.bd-article"]], "exclude": [[".citation-list"]]}
+    with served(site) as home, browser.new_context(color_scheme=theme) as context:
+        for address in addresses(site):
+            page = context.new_page()
+            page.goto(f"{home}/{address}")
+            found = Axe().run(page, context=content).response["violations"]
+            grave = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+            assert grave == [], address
+            page.close()
+
+
+@pytest.mark.browser
+def test_no_page_is_heavier_than_3_mb(site, browser):
+    with served(site) as home:
+        for address in addresses(site):
+            with browser.new_context() as context:  # nothing is kept from the page before
+                page, answers = context.new_page(), []
+                page.on("response", lambda answer, seen=answers: seen.append(answer))
+                page.goto(f"{home}/{address}")
+                assert sum(len(answer.body()) for answer in answers if answer.ok) < 3e6, address
+
+
+@pytest.mark.browser
+def test_search_finds_rewinding(site, browser):
+    with served(site) as home, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{home}/search.html?q=rewinding")
+        page.wait_for_selector("#search-results li a")
+        found = page.eval_on_selector_all(
+            "#search-results li a", "links => links.map(link => link.getAttribute('href'))"
+        )
+        assert any("glossary" in link for link in found)
+
+
+def test_links_within_the_book_lead_somewhere(site):
+    pages = {path: path.read_text(encoding="utf-8") for path in site.glob("**/*.html")}
+    anchors = {path: set(re.findall(r'\bid="([^"]+)"', text)) for path, text in pages.items()}
+    for path, text in pages.items():
+        if path.parent.name != "book":
+            continue
+        for link in set(re.findall(r'\shref="([^"]+)"', text)):
+            link = unescape(link)
+            if re.match(r"[a-z]+:|//|#$", link):
+                continue
+            target, _, anchor = link.partition("#")
+            to = (path.parent / unquote(target.partition("?")[0])).resolve() if target else path
+            assert to.exists(), f"{path.name}: {link}"
+            assert not anchor or to.suffix != ".html" or anchor in anchors[to], f"{path.name}: {link}"
 
 
 @pytest.mark.parametrize(

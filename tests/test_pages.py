@@ -130,6 +130,15 @@ def test_values_are_read_as_papermill_reads_them():
     assert read == {"n": 3, "x": 1e-3, "on": True, "word": "cpu", "off": None}
 
 
+def test_what_the_theme_loads_twice_is_loaded_once():
+    thebe = '<script>const THEBE_JS_URL = "a"; const other = 1;</script>'
+    icons = '<script defer src="../_static/scripts/fontawesome.js?digest=1"></script>'
+    page = f"<head>{thebe}<link>{thebe}</head><body>words{icons}<script src='x.js'></script></body>"
+    expected = f"<head>{thebe}<link></head><body>words<script src='x.js'></script></body>"
+    assert pages._lighten(page) == expected
+    assert pages._lighten(expected) == expected
+
+
 @pytest.mark.parametrize(
     ("origin", "address"),
     [
