@@ -188,10 +188,18 @@ def _readdress(stage: Path, address: str | None) -> None:
     written = config.get("repository", {}).get("url")
     if not written or not address or address == written:
         return
+    changes = {written: address}
+    if written.startswith(GITHUB) and address.startswith(GITHUB):  # as it stands in links to Colab
+        changes["/github/" + written.removeprefix(GITHUB)] = "/github/" + address.removeprefix(GITHUB)
     for page in (stage / "_config.yml", *stage.glob(f"{BOOK}/**/*.md"), *stage.glob(f"{BOOK}/**/*.ipynb")):
-        text = page.read_text(encoding="utf-8")
-        if written in text:
-            page.write_text(text.replace(written, address), encoding="utf-8")
+        text = changed = page.read_text(encoding="utf-8")
+        for old, new in changes.items():
+            changed = changed.replace(old, new)
+        if changed != text:
+            page.write_text(changed, encoding="utf-8")
+
+
+GITHUB = "https://github.com/"
 
 
 def _lay_out(stage: Path) -> Path:

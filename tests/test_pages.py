@@ -164,10 +164,16 @@ def test_the_address_of_a_clone_is_that_of_its_origin(tmp_path, monkeypatch, ori
 def test_the_pages_of_a_fork_link_to_the_fork(tmp_path):
     (tmp_path / "book").mkdir()
     (tmp_path / "_config.yml").write_text("repository:\n  url: https://github.com/OWNER/book\n")
-    (tmp_path / "book/page.md").write_text("Clone https://github.com/OWNER/book, or https://github.com/other/thing.\n")
+    (tmp_path / "book/page.md").write_text(
+        "Clone https://github.com/OWNER/book, or https://github.com/other/thing.\n"
+        "[Colab](https://colab.research.google.com/github/OWNER/book/blob/main/a.ipynb)\n"
+    )
     pages._readdress(tmp_path, None)
     assert "OWNER" in (tmp_path / "book/page.md").read_text()
     pages._readdress(tmp_path, "https://github.com/forker/book")
     assert "url: https://github.com/forker/book" in (tmp_path / "_config.yml").read_text()
     text = (tmp_path / "book/page.md").read_text()
-    assert text == "Clone https://github.com/forker/book, or https://github.com/other/thing.\n"
+    assert text == (
+        "Clone https://github.com/forker/book, or https://github.com/other/thing.\n"
+        "[Colab](https://colab.research.google.com/github/forker/book/blob/main/a.ipynb)\n"
+    )
