@@ -1,0 +1,96 @@
+"""Marks submissions as nbgrader's autograder does, but in one warm process, which forks for each of them.
+
+A submission is the source of an assignment with other text in some of its solution cells: tests and set-up cells stay
+the instructors', as nbgrader puts them back. Their code is run in order, an error does not end the run, and nbgrader's
+own `determine_grade` says what a test is worth. Cells that nbgrader does not know (they draw, on a student's behalf) are
+left out to save time. That this is what nbgrader gives, test_assignments.py checks.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+SECONDS = 120  # for one submission
+
+
+class Marker:
+    """The warm process. `mark` gives points by test, and the last line of what each cell raised."""
+
+    def __init__(self):
+        command = [sys.executable, __file__]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "MPLBACKEND": "agg"}
+        )
+
+    def mark(self, source: Path, replaced: dict[str, str], folder: Path) -> tuple[dict[str, float], dict[str, str]]:
+        """`replaced` is text by solution cell; the submission runs in `folder`."""
+        job = {"source": str(source), "replaced": replaced, "folder": str(folder)}
+        print(json.dumps(job), file=self.process.stdin, flush=True)
+        answer = json.loads(self.process.stdout.readline())
+        return answer["points"], answer["errors"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def serve():
+    import warm  # noqa: F401
+
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            signal.alarm(SECONDS)
+            out = os.fdopen(os.dup(1), "w")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            answer = run(**json.loads(line))
+            print(json.dumps(answer), file=out, flush=True)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if status:
+            print(json.dumps({"points": {}, "errors": {"": f"the process died: {status}"}}), flush=True)
+
+
+def run(source, replaced, folder):
+    import nbformat
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+    from nbgrader.utils import determine_grade, is_grade
+
+    from lthlib.coursework import guard
+
+    cells = nbformat.read(source, as_version=4).cells
+    unknown = set(replaced) - {cell.metadata.nbgrader.grade_id for cell in cells if "nbgrader" in cell.metadata}
+    assert not unknown, f"there is no cell {unknown}"
+    os.chdir(folder)
+    shell = InteractiveShell.instance(colors="NoColor")
+    with capture_output() as said:
+        guard(str(Path(source).parents[2]), SECONDS)
+        points, errors = {}, {}
+        for cell in cells:
+            if cell.cell_type != "code" or "nbgrader" not in cell.metadata:
+                continue
+            grade_id = cell.metadata.nbgrader.grade_id
+            before = len(said.stderr)
+            done = shell.run_cell(replaced.get(grade_id, cell.source), store_history=True)
+            error = done.error_before_exec or done.error_in_exec
+            cell.outputs = []
+            if len(said.stderr) > before:
+                cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=said.stderr[before:]))
+            if error is not None:
+                errors[grade_id] = f"{type(error).__name__}: {error}"
+                cell.outputs.append(nbformat.v4.new_output("error", ename=type(error).__name__, evalue=str(error)))
+            elif done.result is not None:
+                data = {"text/plain": repr(done.result)}
+                cell.outputs.append(nbformat.v4.new_output("execute_result", data=data, execution_count=1))
+            if is_grade(cell):
+                points[grade_id] = determine_grade(cell)[0]
+    return {"points": points, "errors": errors}
+
+
+if __name__ == "__main__":
+    serve()
