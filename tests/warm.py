@@ -13,4 +13,8 @@ from lthlib import data
 
 torch.set_num_threads(1)
 data.load("mnist5k")
+
+w = torch.zeros(1, requires_grad=True)
+w.grad = torch.ones(1)  # without a backward pass, whose threads a fork would not take along
+torch.optim.Adam([w], lr=0.1, fused=True).step()  # the first step of an optimiser imports much
 __all__ = ["IPython", "lthlib", "matplotlib", "nbformat", "nbgrader", "pandas"]
