@@ -321,7 +321,7 @@ def leaks(step):
             "check": """
 def leaks(step):
     mask = {n: torch.eye(4, 3) for n in ("a", "b")}
-    theta, v = dict(mask), {n: torch.ones(4, 3) for n in mask}
+    theta, v = {n: m.clone() for n, m in mask.items()}, {n: torch.ones(4, 3) for n in mask}
     for _ in range(10):
         theta, v = step(theta, {n: torch.ones(4, 3) for n in theta}, v, mask, 0.1, 0.9, 0.01)
         if any(theta[n][mask[n] == 0].abs().max() > 1e-5 for n in mask):
