@@ -35,11 +35,6 @@ class Assignment:
     manual: int
 
 
-def names(course: Path) -> list[str]:
-    """The assignments of a course, in the order of the numbers in their titles."""
-    return [one.name for one in assignments(course)]
-
-
 def assignments(course: Path) -> list[Assignment]:
     """What there is to hand out, by the numbers in the titles. Raises CourseError."""
     found = [_read(path) for path in course.glob("source/*/*.ipynb")]
@@ -58,14 +53,27 @@ def _read(path: Path) -> Assignment:
     return Assignment(path.stem, title, hours, points["code"], points["markdown"])
 
 
+def table(found: list[Assignment]) -> str:
+    """The assignments as the page lists them, in Markdown, with links that open the students' version on Colab."""
+    lines = ["| | hours | points by tests | points by a reader | |", "|---|---|---|---|---|"]
+    for one in found:
+        link = f"[Colab]({COLAB}/{one.name}/{one.name}.ipynb)"
+        lines.append(f"| {one.title} | {one.hours} | {one.auto} | {one.manual} | {link} |")
+    return "\n".join(lines)
+
+
+# The branch to which a push to main publishes what students get (.github/workflows/assignments.yml).
+COLAB = "https://colab.research.google.com/github/OWNER/lottery-ticket-book/blob/assignments"
+
+
 def make(course: Path) -> None:
     """Make the students' version of every assignment (nbgrader takes solutions, hidden tests and rubrics out, and
     notes in gradebook.db what to put back), the instructors' with everything, and a zip of each. Raises CourseError.
     """
-    api = _nbgrader(course)
+    found, api = assignments(course), _nbgrader(course)
     for folder in (INSTRUCTOR, ZIPS):
         shutil.rmtree(course / folder, ignore_errors=True)
-    for one in assignments(course):
+    for one in found:
         done = api.generate_assignment(one.name, force=True)
         if not done["success"]:
             raise CourseError(f"nbgrader does not accept {one.name}: {_last_line(done)}")
@@ -164,8 +172,10 @@ def _bound(characters: int) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lthlib.coursework", description=__doc__.partition("\n")[0])
     parser.add_argument("--course", type=Path, default=Path(COURSE), help=f"folder of the course ({COURSE})")
+    parser.add_argument("--list", action="store_true", help="only print the table of book/assignments.md")
+    options = parser.parse_args(arguments)
     try:
-        make(parser.parse_args(arguments).course)
+        print(table(assignments(options.course))) if options.list else make(options.course)
     except (LthError, OSError) as error:
         print(f"coursework: {error}", file=sys.stderr)
         return 1

@@ -2,8 +2,8 @@
 
 A submission is the source of an assignment with other text in some of its solution cells: tests and set-up cells stay
 the instructors', as nbgrader puts them back. Their code is run in order, an error does not end the run, and nbgrader's
-own `determine_grade` says what a test is worth. Cells that nbgrader does not know (they draw, on a student's behalf) are
-left out to save time. That this is what nbgrader gives, test_assignments.py checks.
+own `determine_grade` says what a test is worth. Cells that nbgrader does not know (they draw and try things) are left
+out to save time. That this is what nbgrader gives, test_assignments.py checks.
 """
 
 import json
@@ -14,6 +14,23 @@ import sys
 from pathlib import Path
 
 SECONDS = 120  # for one submission
+
+
+def secrets(sources: list[Path]) -> set[str]:
+    """The lines of solutions, hidden tests and written answers, but those that a student may see elsewhere in the
+    assignments, and those too short to give anything away."""
+    import nbformat
+
+    secret, open_to_all = set(), set()
+    for cell in (cell for source in sources for cell in nbformat.read(source, as_version=4).cells):
+        inside = cell.cell_type == "markdown" and "nbgrader" in cell.metadata
+        for line in map(str.strip, cell.source.splitlines()):
+            if line.startswith(("### BEGIN", "### END")):
+                inside = line.startswith("### BEGIN")
+            else:
+                (secret if inside else open_to_all).add(line)
+    shown = "\n".join(open_to_all)
+    return {line for line in secret if len(line) > 20 and line not in shown}
 
 
 class Marker:

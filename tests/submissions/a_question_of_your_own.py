@@ -37,7 +37,8 @@ def overview(runs, quantity):
         for (arm, n), part in t.groupby(["arm", "round"]):
             m, s = part[quantity].mean(), part[quantity].std(ddof=0)
             left = part["remaining"].mean()
-            lines.append(dict(label=label, arm=arm, round=n, remaining=left, mean=m, low=m - s, high=m + s, n=len(part)))
+            lines.append(dict(label=label, arm=arm, round=n, remaining=left, mean=m, low=m - s, high=m + s))
+            lines[-1]["n"] = len(part)
     return pd.DataFrame(lines)
 """
         },
@@ -135,8 +136,8 @@ where.set_xlabel("weights remaining (%)")
 where.set_ylabel("early stop (iterations)")
 fig.legend()
 caption = (
-    "Early stops of tickets and of their reinits, of a twentieth of Lenet's units on 5,000 digits, 20 iterations. Lines are "
-    "means over 4 trials, shaded is the range."
+    "Early stops of tickets and of reinits, of a twentieth of Lenet's units on 5,000 digits, 20 iterations. Lines "
+    "are means over 4 trials, shaded is the range."
 )
 """,
     },
@@ -152,11 +153,12 @@ def overview(runs, quantity):
 fig, axes = plt.subplots(1, 2, sharex=True)
 for ax, (quantity, name) in zip(axes, {"es": "early stop", "acc_es": "test accuracy there (%)"}.items()):
     for label, part in overview(runs, quantity).groupby("label"):
-        ax.errorbar(part["remaining"], part["mean"], [part["mean"] - part["low"], part["high"] - part["mean"]], label=label)
+        bars = [part["mean"] - part["low"], part["high"] - part["mean"]]
+        ax.errorbar(part["remaining"], part["mean"], bars, label=label)
     ax.set_xlabel("weights remaining (%)")
     ax.set_ylabel(name)
 axes[0].legend()
-caption = "Two learning rates, 20 iterations on 5,000 digits, n = 3 trials: means, and bars from minimum to maximum over trials."
+caption = "Two learning rates, 20 iterations on 5,000 digits, n = 3 trials: means; bars from minimum to maximum."
 """,
     },
 }

@@ -368,7 +368,7 @@ def compare(table, round, quantity):
     if len(d) < 2:
         return {"mean": d.mean(), "low": -np.inf, "high": np.inf, "n": len(d), "verdict": "undecided"}
     low, high = stats.t.interval(0.95, len(d) - 1, d.mean(), stats.sem(d))
-    verdict = {(True, True): "reinit is higher", (False, False): "reinit is lower"}.get((low > 0, high > 0), "undecided")
+    verdict = "undecided" if low <= 0 <= high else f"reinit is {'higher' if low > 0 else 'lower'}"
     return {"mean": d.mean(), "low": low, "high": high, "n": len(d), "verdict": verdict}
 """,
     },
