@@ -2,6 +2,14 @@
 
 from pathlib import Path
 
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearOutput,
+    DeduplicateIds,
+    OverwriteCells,
+    OverwriteKernelspec,
+)
+
 course = Path(__file__).parent.resolve()
 c = get_config()  # noqa: F821 (nbgrader defines it)
 
@@ -19,5 +27,24 @@ c.Execute.extra_arguments = [
 c.LimitOutput.max_lines = 300
 c.LimitOutput.max_traceback = 40
 
-# A test that a student deleted is put back, and counts; one that was changed is overwritten, as always.
-c.OverwriteCells.add_missing_cells = True
+
+class PutBack(OverwriteCells):
+    """A test that a student deleted is put back, and counts; one that was changed is overwritten, as always.
+
+    nbgrader then also looks for task cells, which these assignments have none of, and stumbles in doing so over what is
+    left of the metadata of a cell that a student copied.
+    """
+
+    add_missing_cells = True
+
+    def preprocess(self, nb, resources):
+        for cell in nb.cells:
+            if cell.metadata.get("nbgrader") == {}:
+                del cell.metadata["nbgrader"]
+        return super().preprocess(nb, resources)
+
+    def add_missing_task_cells(self, nb, resources):
+        return nb, resources
+
+
+c.Autograde.sanitize_preprocessors = [ClearOutput, DeduplicateIds, OverwriteKernelspec, PutBack, CheckCellMetadata]

@@ -130,7 +130,7 @@ def guard(course: str, seconds: float = 300, characters: int = 1_000_000) -> Non
     the tests run in the same process as the code that they test.
     """
     faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
-    _bound(characters)
+    sys.stdout = sys.stderr = Bounded(sys.stdout, characters)  # an object of ours: IPython puts a changed method back
     closed = [os.path.realpath(course), *(os.path.realpath(Path(course).parent / name) for name in ("tests", ".git"))]
     here = os.path.realpath(os.curdir)
 
@@ -155,18 +155,20 @@ def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder + os.sep)
 
 
-def _bound(characters: int) -> None:
-    left, write = characters, sys.stdout.write
+class Bounded:
+    """A stream that takes so many characters, and then raises RuntimeError."""
 
-    def bounded(text):
-        nonlocal left
-        left -= len(text)
-        if left < 0:
-            raise RuntimeError(f"more than {characters:,} characters printed")
-        return write(text)
+    def __init__(self, stream, characters: int):
+        self.stream, self.most, self.left = stream, characters, characters
 
-    sys.stdout.write = bounded
-    sys.stderr = sys.stdout
+    def write(self, text: str) -> int:
+        self.left -= len(text)
+        if self.left < 0:
+            raise RuntimeError(f"more than {self.most:,} characters printed")
+        return self.stream.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -361,7 +361,10 @@ PEEKS = [
 BAD = {  # what it hands in, and what it gets for the two tests; None: it cannot be marked
     "a-hangs": ({"solve": "while True:\n    pass"}, (0, 2)),
     "b-hangs-in-a-test": ({"solve": "import time\n\n\ndef double(x):\n    time.sleep(1_000)"}, (0, 2)),
-    "c-hangs-on": ({"solve": "while True:\n    try:\n        x = 1\n    except BaseException:\n        pass"}, None),
+    "c-hangs-on": (
+        {"solve": "import signal\n\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass"},
+        None,
+    ),
     "d-crashes": ({"solve": "import os\n\nos._exit(1)"}, None),
     "e-prints-megabytes": ({"solve": GOOD + "\n\n\nwhile True:\n    print('x' * 100_000)"}, (1, 2)),
     "f-prints-in-a-test": ({"solve": "def double(x):\n    while True:\n        print(x)"}, (0, 2)),
@@ -371,7 +374,8 @@ BAD = {  # what it hands in, and what it gets for the two tests; None: it cannot
     "j-peeks": (
         {
             "solve": "\n".join(
-                f"try:\n    print({peek})\nexcept PermissionError:\n    print('refused')" for peek in PEEKS
+                f"try:\n    print({peek})\nexcept (PermissionError, IndexError):\n    print('refused')"
+                for peek in PEEKS
             )
         },
         (0, 2),
