@@ -41,8 +41,9 @@ def read(path):
     return nbformat.read(path, as_version=4).cells
 
 
-def role(cell, *names):
-    return cell.metadata.get("nbgrader", {}).get(names[0], False) if names else "nbgrader" in cell.metadata
+def role(cell, name=None):
+    """Whether nbgrader knows a cell; with a name, whether it is one for a `solution`, or one to `grade`."""
+    return cell.metadata.get("nbgrader", {}).get(name, False) if name else "nbgrader" in cell.metadata
 
 
 def points_of(source):
@@ -267,9 +268,11 @@ def run_nbgrader(course, *words):
 
 
 def hand_in(course, student, source, replaced):
-    """The students' version with the text of some of its cells replaced."""
+    """The students' version with the text of some of its cells replaced. What only draws and tries things is left out,
+    as a student might."""
     name = source.stem
     nb = nbformat.read(course / "release" / name / source.name, as_version=4)
+    nb.cells = [cell for cell in nb.cells if cell.cell_type == "markdown" or role(cell)]
     for cell in nb.cells:
         cell.source = replaced.get(cell.id, cell.source)
     folder = course / "submitted" / student / name
@@ -389,8 +392,8 @@ def tiny(tmp_path_factory):
     """A course of one small assignment, with our settings but less patience, and all of these submissions marked."""
     course = tmp_path_factory.mktemp("tiny") / "assignments"
     (course / "source" / "tiny").mkdir(parents=True)
-    settings = (COURSE / "nbgrader_config.py").read_text(encoding="utf-8").replace("seconds=300", "seconds=20")
-    assert "seconds=20" in settings
+    settings = (COURSE / "nbgrader_config.py").read_text(encoding="utf-8").replace("seconds=300", "seconds=15")
+    assert "seconds=15" in settings
     (course / "nbgrader_config.py").write_text(settings + "c.Execute.timeout = 3\n", encoding="utf-8")
     nb = nbformat.v4.new_notebook(metadata=nbformat.read(SOURCES[0], as_version=4).metadata)
     for name, text in TINY.items():
