@@ -3,17 +3,35 @@
 A submission is the source of an assignment with other text in some of its solution cells: tests and set-up cells stay
 the instructors', as nbgrader puts them back. Their code is run in order, an error does not end the run, and nbgrader's
 own `determine_grade` says what a test is worth. Cells that nbgrader does not know (they draw and try things) are left
-out to save time. That this is what nbgrader gives, test_assignments.py checks.
+out to save time, unless the `whole` is asked for. That this is what nbgrader gives, test_assignments.py checks.
 """
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import zipfile
+from html import unescape
 from pathlib import Path
 
 SECONDS = 120  # for one submission
+
+
+def leaks(folder: Path, sources: list[Path]) -> list[str]:
+    """The files under a folder, also those in zips, that hold a line of a solution, of a hidden test or of a rubric."""
+    lines, found = secrets(sources), []
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as zipped:
+                content = b"\n".join(zipped.read(name) for name in zipped.namelist())
+        text = content.decode("utf-8", "ignore").replace('\\"', '"')  # as notebooks have it
+        if path.suffix == ".html":
+            text += unescape(re.sub("<[^>]*>", "", text))  # without colours
+        found += [f"{path}: {line}" for line in lines if line in text]
+    return found
 
 
 def secrets(sources: list[Path]) -> set[str]:
@@ -42,9 +60,11 @@ class Marker:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "MPLBACKEND": "agg"}
         )
 
-    def mark(self, source: Path, replaced: dict[str, str], folder: Path) -> tuple[dict[str, float], dict[str, str]]:
+    def mark(
+        self, source: Path, replaced: dict[str, str], folder: Path, whole: bool = False
+    ) -> tuple[dict[str, float], dict[str, str]]:
         """`replaced` is text by solution cell; the submission runs in `folder`."""
-        job = {"source": str(source), "replaced": replaced, "folder": str(folder)}
+        job = {"source": str(source), "replaced": replaced, "folder": str(folder), "whole": whole}
         print(json.dumps(job), file=self.process.stdin, flush=True)
         answer = json.loads(self.process.stdout.readline())
         return answer["points"], answer["errors"]
@@ -72,7 +92,7 @@ def serve():
             print(json.dumps({"points": {}, "errors": {"": f"the process died: {status}"}}), flush=True)
 
 
-def run(source, replaced, folder):
+def run(source, replaced, folder, whole):
     import nbformat
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
@@ -89,9 +109,9 @@ def run(source, replaced, folder):
         guard(str(Path(source).parents[2]), SECONDS)
         points, errors = {}, {}
         for cell in cells:
-            if cell.cell_type != "code" or "nbgrader" not in cell.metadata:
+            if cell.cell_type != "code" or not (whole or "nbgrader" in cell.metadata):
                 continue
-            grade_id = cell.metadata.nbgrader.grade_id
+            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
             before = len(said.stderr)
             done = shell.run_cell(replaced.get(grade_id, cell.source), store_history=True)
             error = done.error_before_exec or done.error_in_exec

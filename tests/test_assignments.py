@@ -17,7 +17,10 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from marking import Marker, secrets
+from marking import Marker, leaks, secrets
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from lthlib import coursework, pages
 
@@ -122,7 +125,14 @@ def test_the_book_leaves_the_sources_out(tmp_path):
     assert coursework.COURSE in config["exclude_patterns"]
     assert config["only_build_toc_files"] is True
     assert not [page for page in pages._entries(yaml.safe_load((ROOT / "_toc.yml").read_text())) if "source" in page]
-    assert not leaks(pages._stage(ROOT, tmp_path / "stage"))
+    stage = tmp_path / "stage"
+    assert not leaks(pages._stage(ROOT, stage), SOURCES)
+    # and even with them beside it, a build of the page takes nothing of them
+    shutil.copytree(COURSE / "source", stage / "assignments" / "source")
+    (stage / "_toc.yml").write_text("format: jb-book\nroot: book/assignments\n")
+    html = pages._lay_out(stage)
+    assert (html / "book" / "assignments.html").is_file()
+    assert not leaks(html.parent, SOURCES)
 
 
 def test_without_nbgrader_one_line_says_what_to_do(tmp_path):
@@ -139,21 +149,6 @@ def test_without_nbgrader_one_line_says_what_to_do(tmp_path):
 # ------------------------------------------------------------------------------------------------- what is handed out
 
 
-def leaks(folder):
-    """The files under a folder that hold a line of a solution, of a hidden test or of a rubric."""
-    lines = secrets(SOURCES)
-    found = []
-    for path in folder.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            if path.suffix == ".zip":
-                with zipfile.ZipFile(path) as zipped:
-                    content = b"\n".join(zipped.read(name) for name in zipped.namelist())
-            text = content.decode("utf-8", "ignore")
-            found += [f"{path}: {line}" for line in lines if line in text or line.replace('"', '\\"') in text]
-    return found
-
-
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A copy of the course, with what `make assignments` makes."""
@@ -165,23 +160,23 @@ def course(tmp_path_factory):
     return folder
 
 
-def test_a_search_for_solutions_finds_them(course):
+def test_a_search_for_solutions_finds_them(course, tmp_path):
     """Or what follows would prove nothing."""
+    lines = sorted(secrets(SOURCES))
+    (tmp_path / "page.html").write_text(highlight("\n".join(lines), PythonLexer(), HtmlFormatter()), encoding="utf-8")
+    assert len(leaks(tmp_path, SOURCES)) == len(lines)
     for source in SOURCES:
         assert len(secrets([source])) > 20
-    assert leaks(course / "source")
-    assert leaks(course / "instructor")
-    assert all(leaks_in for leaks_in in (leaks_of(course, source.stem) for source in SOURCES))
-
-
-def leaks_of(course, name):
-    return [leak for leak in leaks(course / "zips") if f"{name}-instructor.zip" in leak]
+    assert leaks(course / "source", SOURCES)
+    assert leaks(course / "instructor", SOURCES)
+    found = leaks(course / "zips", SOURCES)
+    assert all(any(f"{source.stem}-instructor.zip" in leak for leak in found) for source in SOURCES)
 
 
 def test_no_solution_hidden_test_or_rubric_is_in_what_students_get(course):
     assert sorted(path.name for path in (course / "release").iterdir()) == [source.stem for source in SOURCES]
-    assert leaks(course / "release") == []
-    assert [leak for leak in leaks(course / "zips") if "-instructor.zip" not in leak] == []
+    assert leaks(course / "release", SOURCES) == []
+    assert [leak for leak in leaks(course / "zips", SOURCES) if "-instructor.zip" not in leak] == []
     for path in course.glob("release/*/*.ipynb"):
         text = path.read_text(encoding="utf-8")
         assert not re.search("(BEGIN|END) (SOLUTION|HIDDEN)|Rubric|hidden_tests", text)
@@ -231,6 +226,14 @@ def cases(kind):
         for source in SOURCES
         for name in getattr(submissions(source), kind)
     ]
+
+
+@each
+def test_every_cell_of_the_solution_runs(marker, source, tmp_path):
+    replaced = getattr(submissions(source), "BASE", {})
+    points, errors = marker.mark(source, replaced, tmp_path, whole=True)
+    assert not errors
+    assert points == points_of(source)
 
 
 @pytest.mark.parametrize(("source", "name"), cases("WRONG"))
@@ -310,7 +313,7 @@ def test_nbgrader_gives_full_marks_to_the_solution_and_none_to_the_release(cours
     points, _ = marks(course, "untouched", name)
     assert set(points.values()) == {0}
     assert marker.mark(source, dict.fromkeys(code_to_write(source), STUB), tmp_path)[0] == dict.fromkeys(tests, 0)
-    assert leaks(course / "submitted" / "untouched") == []
+    assert leaks(course / "submitted" / "untouched", SOURCES) == []
 
 
 def code_to_write(source):

@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from marking import leaks
 
 from lthlib import claims, pages
 
@@ -38,8 +39,12 @@ def page(site, name):
 def test_every_chapter_is_there_and_none_shows_a_traceback(site):
     for chapter in pages.notebooks(ROOT):
         assert "Traceback (most recent call last)" not in page(site, chapter.stem)
-    for name in ("intro", "open-questions", "reproduce", "your-own-network"):
+    for name in ("intro", "open-questions", "reproduce", "your-own-network", "assignments"):
         assert page(site, name)
+
+
+def test_no_solution_of_an_assignment_is_in_the_pages(site):
+    assert not leaks(site.parent, sorted(ROOT.glob("assignments/source/*/*.ipynb")))
 
 
 def test_every_figure_of_a_chapter_has_alt_text_and_a_caption_with_its_scale(site):

@@ -1,6 +1,11 @@
 """Submissions to "Find a winning ticket"."""
 
+STUB = "raise NotImplementedError()"
+
 WRONG = {
+    "leaves out 2.2": ({"find": STUB}, {"test-find", "test-experiment"}),
+    "leaves out 2.3": ({"controls": STUB}, {"test-reinit", "test-scatter", "test-experiment"}),
+    "leaves out 2.4": ({"experiment": STUB}, {"test-experiment"}),
     "the last of equal minima": (
         {
             "stop": """
