@@ -118,7 +118,7 @@ def _last_line(done: dict) -> str:
 # --- in the kernel that marks a submission ----------------------------------------------------------------------------
 
 
-def guard(course: str, seconds: float = 300, characters: int = 1_000_000) -> None:
+def guard(course: str, seconds: float = 600, characters: int = 1_000_000) -> None:
     """Keep the submission that this process is to run within bounds; nbgrader_config.py has each kernel call it first.
 
     After so many seconds the process ends, whatever it is at. To print more than so many characters is an error, and

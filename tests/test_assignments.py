@@ -395,9 +395,9 @@ def tiny(tmp_path_factory):
     """A course of one small assignment, with our settings but less patience, and all of these submissions marked."""
     course = tmp_path_factory.mktemp("tiny") / "assignments"
     (course / "source" / "tiny").mkdir(parents=True)
-    settings = (COURSE / "nbgrader_config.py").read_text(encoding="utf-8").replace("seconds=300", "seconds=15")
+    settings = (COURSE / "nbgrader_config.py").read_text(encoding="utf-8").replace("seconds=600", "seconds=15")
     assert "seconds=15" in settings
-    (course / "nbgrader_config.py").write_text(settings + "c.Execute.timeout = 3\n", encoding="utf-8")
+    (course / "nbgrader_config.py").write_text(settings + "c.Execute.timeout_func = lambda cell: 3\n", encoding="utf-8")
     nb = nbformat.v4.new_notebook(metadata=nbformat.read(SOURCES[0], as_version=4).metadata)
     for name, text in TINY.items():
         test = name.startswith("test")
