@@ -124,7 +124,8 @@ def guard(course: str, seconds: float = 600, characters: int = 1_000_000) -> Non
     After so many seconds the process ends, whatever it is at. To print more than so many characters is an error, and
     stderr is stdout, because nbgrader takes a test that writes a warning for one that failed. Files of the course
     (sources with the hidden tests, the gradebook, other submissions) and of the tests and the history of this
-    repository cannot be opened, except what the submission itself puts in its folder; no other program can be started.
+    repository cannot be opened, except what the submission itself puts in its folder; no other program can be started,
+    and no other machine be reached.
 
     This stops what a student would think of trying, not an attacker: Python cannot be made a sandbox from within, and
     the tests run in the same process as the code that they test.
@@ -137,6 +138,8 @@ def guard(course: str, seconds: float = 600, characters: int = 1_000_000) -> Non
     def watch(event, arguments):
         if event in PROGRAMS:
             raise PermissionError("a submission may not start other programs while it is marked")
+        if event == "socket.getaddrinfo" or (event == "socket.connect" and arguments[1][0] not in LOCAL):
+            raise PermissionError("a submission may not connect to anything while it is marked")
         if event in FILES and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
             path = os.path.realpath(os.fsdecode(arguments[0]))
             if any(_within(path, folder) for folder in closed) and (
@@ -148,6 +151,7 @@ def guard(course: str, seconds: float = 600, characters: int = 1_000_000) -> Non
 
 
 PROGRAMS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty"}
+LOCAL = {"127.0.0.1", "::1"}  # where the kernel's own ends may meet
 FILES = {"open", "os.listdir", "os.scandir", "os.rename", "os.link", "os.symlink", "sqlite3.connect"}
 
 

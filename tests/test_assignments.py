@@ -363,6 +363,7 @@ PEEKS = [
     "__import__('shutil').copy('tiny.ipynb', 'copy.txt')",
     "__import__('os').rename('tiny.ipynb', 'copy.txt')",
     "__import__('os').symlink('tiny.ipynb', 'copy.txt')",
+    "__import__('socket').create_connection(('192.0.2.1', 80))",
 ]
 BAD = {  # what it hands in, and what it gets for the two tests; None: it cannot be marked
     "a-hangs": ({"solve": "while True:\n    pass"}, (0, 2)),
