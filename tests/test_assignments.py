@@ -321,7 +321,7 @@ def code_to_write(source):
 
 
 def test_nbgrader_gives_the_same_marks_as_the_quick_way(course, marker, tmp_path):
-    """On a submission with several mistakes; each of the others has been compared like this once."""
+    """On a submission with several mistakes. When the assignments were written all of `submissions` were compared."""
     source = next(path for path in SOURCES if path.stem == "spot-the-bug")
     wrong = submissions(source).WRONG
     replaced = {}
