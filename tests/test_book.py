@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 from browser import Watched, chromium, served
+from marking import leaks
 
 from lthlib import claims, pages
 
@@ -40,8 +41,12 @@ def page(site, name):
 def test_every_chapter_is_there_and_none_shows_a_traceback(site):
     for chapter in pages.notebooks(ROOT):
         assert "Traceback (most recent call last)" not in page(site, chapter.stem)
-    for name in ("open-questions", "reproduce", "your-own-network", "questions", "glossary"):
+    for name in ("open-questions", "reproduce", "your-own-network", "assignments", "questions", "glossary"):
         assert page(site, name)
+
+
+def test_no_solution_of_an_assignment_is_in_the_pages(site):
+    assert not leaks(site.parent, sorted(ROOT.glob("assignments/source/*/*.ipynb")))
 
 
 def test_every_figure_of_a_chapter_has_alt_text_and_a_caption_with_its_scale(site):

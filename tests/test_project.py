@@ -52,7 +52,7 @@ def test_conda_and_pip_environments_are_the_same():
     conda_calls = {"torch": "pytorch", "playwright": "playwright-python"}
     wanted = [
         *project()["dependencies"],
-        *(r for e in ("book", "dask", "test") for r in project()["optional-dependencies"][e]),
+        *(r for e in ("book", "course", "dask", "test") for r in project()["optional-dependencies"][e]),
     ]
     pip = {conda_calls.get(r.name, r.name): r.specifier for r in map(Requirement, wanted)}
     conda = yaml.safe_load(text("environment.yml"))["dependencies"]
@@ -90,8 +90,9 @@ def make(*arguments):
 def test_every_command_of_the_prose_exists_in_the_makefile():
     help_text = make().stdout
     pattern = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
-    named = {m for page in ("README.md", "CONTRIBUTING.md", "book/reproduce.md") for m in pattern.findall(text(page))}
-    assert {"book", "test", "env"} <= named
+    pages_of_commands = ("README.md", "CONTRIBUTING.md", "book/reproduce.md", "book/assignments.md")
+    named = {m for page in pages_of_commands for m in pattern.findall(text(page))}
+    assert {"book", "test", "env", "assignments"} <= named
     assert named <= {line.split()[1] for line in help_text.splitlines()}
 
 
@@ -213,6 +214,7 @@ def test_the_repository_has_one_address():
     address = yaml.safe_load(text("CITATION.cff"))["repository-code"]
     assert yaml.safe_load(text("_config.yml"))["repository"]["url"] == address
     assert address in text("book/reproduce.md")
+    assert address in text("book/assignments.md")
     for notebook in NOTEBOOKS:
         for found in re.findall(r"git\+(https://[^\s\"\\]+)", notebook.read_text(encoding="utf-8")):
             assert found == address, notebook.name
