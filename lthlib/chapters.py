@@ -15,6 +15,7 @@ import pandas as pd
 
 from lthlib import claims, performance, specs, study, tables, tickets
 from lthlib import provenance as made_by
+from lthlib.cost import duration
 from lthlib.curves import COLUMNS, TRAINING, summarise
 from lthlib.errors import SpecError, StoreError
 from lthlib.specs import Rep, Spec
@@ -149,11 +150,13 @@ def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> tables.Table
     """Where the numbers of a page come from: the trainings it draws, and how the page itself was executed; `namespace`
     is the chapter's globals(), as for `check_parameters`."""
     declared = namespace.get("__annotations__", {})
-    given = [f"{n} = {namespace[n]!r}" for n in declared if n not in WHERE and namespace[n] is not None]
+    idle = ("device", "seed") if namespace.get("profile") == "published" else ()  # nothing was trained with them
+    told = [n for n in declared if n not in (*WHERE, *idle) and namespace[n] is not None]
+    given = [f"{n} = {namespace[n]!r}" for n in told]
     with_what = f", with {', '.join(given)}" if given else ""
     made = json.loads(made_by.versions())
     caption = (
-        f"This page was executed on {datetime.now(UTC):%Y-%m-%d} in {time.monotonic() - BEGUN:,.0f} seconds, by "
+        f"This page was executed on {datetime.now(UTC):%Y-%m-%d} in {duration(time.monotonic() - BEGUN)}, by "
         f"{', '.join(f'{name} {version}' for name, version in made.items())} on {made_by.processor()}{with_what}."
     )
     return tables.provenance(rows, caption)
@@ -211,7 +214,11 @@ def results(profile: str, store: str = "store") -> pd.DataFrame:
     """All rows there are: the committed ones for `published`, else those of the store."""
     if profile not in specs.PROFILES:
         raise SpecError(f"unknown profile '{profile}'; choose from {', '.join(specs.PROFILES)}")
-    return (published() if profile == "published" else _shelf(store)).rows()
+    rows = (published() if profile == "published" else _shelf(store)).rows()
+    if profile == "published":
+        for _, experiment in rows.groupby("key", sort=False, observed=True):
+            _refuse_stale(experiment)
+    return rows
 
 
 def benches(folder: str) -> list[dict]:
@@ -219,12 +226,23 @@ def benches(folder: str) -> list[dict]:
     return performance.recorded(published().path.parent / folder)
 
 
-def costs(networks: Sequence[str], settings: Sequence[str | None] = (None,), arms: str | None = None) -> tables.Table:
-    """What the experiments of a chapter take at each profile, on the machines on which the engine was timed, if any."""
-    asked = {
-        profile: [specs.spec(n, profile, s, arms=_names(arms)) for n in networks for s in settings]
-        for profile in ("quick", "laptop", "paper")
-    }
+def costs(
+    networks: Sequence[str],
+    settings: Sequence[str | None] = (None,),
+    arms: str | None = None,
+    quick: Sequence[str] | None = None,
+    variations: Sequence[Mapping[str, Any]] = (),
+) -> tables.Table:
+    """What the experiments of a chapter take at each profile, on the machines on which the engine was timed, if any.
+
+    Its `networks`, or of a quick page the networks `quick`, in each of the settings; in the last of them also with the
+    `variations`, tickets alone.
+    """
+    asked = {}
+    for profile in ("quick", "laptop", "paper"):
+        some = quick if quick and profile == "quick" else networks
+        asked[profile] = [specs.spec(n, profile, s, arms=_names(arms)) for n in some for s in settings]
+        asked[profile] += [specs.spec(n, profile, settings[-1], v, arms=["ticket"]) for n in some for v in variations]
     try:
         machines = benches("results")
     except StoreError:  # a notebook by itself, without the repository around it
@@ -260,10 +278,16 @@ def _best(asked: Experiment) -> pd.DataFrame:
     if best.empty:
         raise StoreError(f"no results of {network} are committed yet: run the chapter with another profile")
     rows = rows[rows["key"] == best["key"].iloc[0]]
-    if why := _stale(rows):
-        what = f"figures of {specs.NAMES[network]} from the committed results {best['key'].iloc[0]}"
-        raise StoreError(f"no {what}: {why}; run and export them again")
+    _refuse_stale(rows)
     return rows
+
+
+def _refuse_stale(rows: pd.DataFrame) -> None:
+    """StoreError, with the network whose figures are meant, if committed rows of an experiment are not to be drawn."""
+    if why := _stale(rows):
+        first = rows.iloc[0]
+        what = f"figures of {specs.NAMES.get(first['network'], first['network'])} from the committed results"
+        raise StoreError(f"no {what} {first['key']}: {why}; run and export them again")
 
 
 def _stale(rows: pd.DataFrame) -> str | None:
@@ -273,7 +297,10 @@ def _stale(rows: pd.DataFrame) -> str | None:
         return f"they were made by version {made[0]} of the results, this library makes version {specs.RESULTS_VERSION}"
     if (rows["data_sha256"] != first["data_sha256"]).any():
         return "they were trained on different data"
-    same = specs.key(specs.from_json(first["spec"])) == first["key"]
+    try:
+        same = specs.key(specs.from_json(first["spec"])) == first["key"]
+    except SpecError as error:
+        return str(error)
     return None if same else "their key is not that of the experiment they name"
 
 

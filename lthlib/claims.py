@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from lthlib import specs
-from lthlib.curves import PROVENANCE, summarise
+from lthlib.curves import PROVENANCE, extent, summarise
 from lthlib.errors import LthError, SpecError
 from lthlib.measures import MANY, MEASURES, RATIOS, TWO, Found, Missing, number
 from lthlib.specs import PAPER, PROFILES, SETTINGS, Spec
@@ -319,8 +319,7 @@ def _scale(chosen: list[pd.DataFrame]) -> str:
 
 
 def _extent(t: pd.DataFrame) -> str:
-    first, trials = t.iloc[0], t["trial"].nunique()
-    rounds = int(t["round"][~t["arm"].astype(str).str.startswith("oneshot")].max())
+    first, (rounds, trials) = t.iloc[0], extent(t)
     return (
         f"{first['data_label']}; {int(first['iterations']):,} iterations; {rounds} rounds; "
         f"{trials} trial{'s' if trials != 1 else ''}"
@@ -334,8 +333,11 @@ def _combine(claim: dict, scores: list[dict]) -> dict:
     line["network"] = ", ".join(dict.fromkeys(n for p in parts for n in np.atleast_1d(p["network"]).tolist()))
     line["unit"] = ", ".join(dict.fromkeys(p["unit"] for p in parts))
     line |= {said: _beside_each_other([p[said] for p in parts], merge=True) for said in ("text", "figure")}
-    told = [(p["label"], p["text"], s["ours"], p["unit"], s["verdict"]) for p, s in zip(parts, scores, strict=True)]
-    line["parts"] = [dict(zip(("label", "text", "ours", "unit", "verdict"), part, strict=True)) for part in told]
+    asked = ("label", "text", "figure", "unit")
+    line["parts"] = [
+        {**{name: part[name] for name in asked}, "ours": score["ours"]}
+        for part, score in zip(parts, scores, strict=True)
+    ]
     if len(parts) == 1:
         return {**line, **scores[0]}
     run = [s for s in scores if s["verdict"] != "not run yet"]

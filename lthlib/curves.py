@@ -56,6 +56,15 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     return summary
 
 
+def extent(trainings: pd.DataFrame) -> tuple[int, int]:
+    """How many rounds the tickets of an experiment have come, and how many of its trials have come that far."""
+    tickets = trainings[trainings["arm"] == "ticket"]
+    if tickets.empty:
+        return 0, 0
+    deepest = int(tickets["round"].max())
+    return deepest, tickets.loc[tickets["round"] == deepest, "trial"].nunique()
+
+
 def reached(rows: pd.DataFrame, part: float) -> pd.DataFrame:
     """Each training's line, as `summarise` gives it, with `acc_at`, the test accuracy in percent after this part of its
     iterations, and `at`, the evaluation that is nearest to it."""

@@ -152,16 +152,18 @@ def _plain(text: str) -> str:
 
 
 def _tidy(notebook: Path) -> None:
-    """Folds the cell of parameters away, drops the one that was injected, since the end of the page says what it was
-    executed with, and papermill's record, which names this machine's folders."""
+    """Folds the cells of parameters away, or drops the one that was injected where the end of the page says what it was
+    executed with; drops papermill's record, which names this machine's folders."""
     import nbformat
 
     executed = nbformat.read(notebook, as_version=4)
     executed.metadata.pop("papermill", None)
+    said = any("chapters.provenance(" in cell.source for cell in executed.cells)
     for cell in executed.cells:
         tags = cell.metadata.get("tags", [])
         if "injected-parameters" in tags:
-            tags.append("remove-cell")
+            tags.append("remove-cell" if said else "hide-input")
+            cell.metadata["mystnb"] = {"code_prompt_show": "Show what was asked of this page"}
         elif "parameters" in tags:
             tags.append("hide-input")
             cell.metadata["mystnb"] = {"code_prompt_show": "Show what can be asked of this page"}
@@ -178,8 +180,10 @@ def home(source: Path) -> str | None:
         origin = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
     except OSError:
         return None
-    found = re.fullmatch(r"(?:https?://(?:[^@/]*@)?|ssh://git@|git@)([\w.-]+\.\w+)[:/](.+?)(?:\.git)?/?", origin)
-    return f"https://{found[1]}/{found[2]}" if found else None
+    host, path = r"(?P<host>[\w.-]+\.\w+", r"(?P<path>.+?)(?:\.git)?/?"
+    web, shell = rf"https?://(?:[^@/]*@)?{host}(?::\d+)?)/{path}", rf"ssh://(?:\w+@)?{host})(?::\d+)?/{path}"
+    found = next(filter(None, (re.fullmatch(form, origin) for form in (web, shell, rf"\w+@{host}):{path}"))), None)
+    return f"https://{found['host']}/{found['path']}" if found else None
 
 
 def _readdress(stage: Path, address: str | None) -> None:

@@ -92,13 +92,13 @@ def costs(asked: dict[str, list[Spec]], machines: list[dict]) -> Table:
     """What experiments cost at each profile: trainings, and the time that they take on each machine recorded."""
     lines = []
     for profile, specs in asked.items():
-        for network in dict.fromkeys(spec.network for spec in specs):
-            some = [spec for spec in specs if spec.network == network]
+        for network, iterations in dict.fromkeys((spec.network, spec.iterations) for spec in specs):
+            some = [spec for spec in specs if (spec.network, spec.iterations) == (network, iterations)]
             line = {
                 "profile": profile,
                 "network": NAMES[network],
                 "trainings": f"{sum(len(study.plan(spec)) for spec in some):,}",
-                "iterations of each": f"{some[0].iterations:,}",
+                "iterations of each": f"{iterations:,}",
             }
             for found in machines:
                 taken = [seconds(spec, found) for spec in some]

@@ -39,7 +39,7 @@ INPUTS = {
     "unit": "pixels in [0, 1]",
     "raw": "pixels as stored, 0 to 255",
     "standard": "each image less its own mean, over its own standard deviation",
-    "channel": "each channel less its mean over the training images, over its standard deviation",
+    "channel": "each channel less its mean over the images for training and validation, over its standard deviation",
 }
 SCOPES = {
     "layer": "every layer loses its rate (Figure 2)",

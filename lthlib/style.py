@@ -145,9 +145,11 @@ class Shown:
             return ""
         table = self.data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         held = b64encode(table.encode()).decode("ascii")
+        which = [str(self.data[c].iloc[0]) for c in ("network", "key") if c in self.data and len(self.data)]
+        name = "-".join([*(which or ["figure"]), *self.data.columns[9:]])
         return (
-            f' <a class="lth-data" download="figure.csv" href="data:text/csv;base64,{held}">'
-            f"Its numbers as CSV, {len(self.data):,} lines.</a>"
+            f' <a class="lth-data" download="{escape(name)}.csv" href="data:text/csv;base64,{held}">'
+            f"Our numbers as CSV, {len(self.data):,} lines.</a>"
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:

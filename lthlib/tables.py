@@ -8,8 +8,9 @@ from html import escape
 import pandas as pd
 
 from lthlib import specs
-from lthlib.curves import TRAINING, paper, spread, summarise
+from lthlib.curves import TRAINING, extent, paper, spread, summarise
 from lthlib.specs import ARMS, NAMES, PAPER
+from lthlib.study import plan
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,11 @@ def provenance(rows: pd.DataFrame, caption: str) -> Table:
         days = sorted({finished[:10] for finished in ran["finished"]})
         made = [json.loads(versions) for versions in ran["versions"].unique()]
         spec = _as_drawn(ran)
-        commands.append(specs.command(spec))
+        commands.append(_command(spec, len(ran)))
         lines.append(
             {
                 "experiment": File(key, f"{key}.json", specs.as_json(spec)),
-                "network": NAMES[ran["network"].iloc[0]],
+                "network": _name(ran["network"].iloc[0]),
                 "trainings": len(ran),
                 "hours": f"{ran['seconds'].sum() / 3600:.2f}",
                 "on": _all(ran["device"]),
@@ -113,17 +114,31 @@ def provenance(rows: pd.DataFrame, caption: str) -> Table:
 
 def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
     """The Spec of the trainings of one experiment, with the extent that these have: a run may have gone on since."""
-    arms = tuple(arm for arm in ARMS if (ran["arm"] == arm).any())
+    asked = specs.from_json(ran["spec"].iloc[0])
     branches = ran[ran["arm"].isin(("reinit", "random", "continued"))]
     levels = ran[ran["arm"].str.startswith("oneshot")]
-    extent = {"arms": arms, "trials": ran["trial"].nunique()}
-    extent["rounds"] = int(ran["round"][~ran.index.isin(levels.index)].max())
-    extent |= {"branch_step": int(branches["round"].min())} if len(branches) else {}
-    extent |= {"oneshot_step": int(levels["round"].min())} if len(levels) else {}
+    rounds, trials = extent(ran)
+    drawn = {"arms": tuple(arm for arm in ARMS if (ran["arm"] == arm).any()) or asked.arms, "rounds": rounds}
+    drawn |= {"trials": trials} if trials else {}
+    drawn |= {"branch_step": int(branches["round"].min())} if len(branches) else {}
+    drawn |= {"oneshot_step": int(levels["round"].min())} if len(levels) else {}
     for name, arm in (("reinits", "reinit"), ("randoms", "random")):
-        if arm in arms:
-            extent[name] = int(ran.loc[ran["arm"] == arm, "draw"].max()) + 1
-    return replace(specs.from_json(ran["spec"].iloc[0]), **extent)
+        if (ran["arm"] == arm).any():
+            drawn[name] = int(ran.loc[ran["arm"] == arm, "draw"].max()) + 1
+    return replace(asked, **drawn)
+
+
+def _command(spec: specs.Spec, there: int) -> str:
+    """What asks for an experiment, if that can be said on a command line, and how much of it is there."""
+    if spec.network not in PAPER or spec.data not in specs.DATA:
+        return "A network or data set of your own: asked for in Python."
+    planned = len(plan(spec))
+    return specs.command(spec) + ("" if planned == there else f" ({planned:,} trainings; {there:,} of them are here)")
+
+
+def _name(network: str) -> str:
+    """What a network is called; somebody's own as it is."""
+    return NAMES.get(network, network)
 
 
 def status(trainings: pd.DataFrame) -> Table:
@@ -133,23 +148,22 @@ def status(trainings: pd.DataFrame) -> Table:
 
     lines, notes = [], []
     for _, ran in trainings.groupby("key", sort=False, observed=True):
-        first, paper = ran.iloc[0], nearest(ran.iloc[0])
-        rounds = int(ran["round"][~ran["arm"].astype(str).str.startswith("oneshot")].max())
-        deepest = ran[(ran["arm"] == "ticket") & (ran["round"] == rounds)]
-        short = shortfall(first, paper)
+        first, (rounds, trials) = ran.iloc[0], extent(ran)
+        paper = nearest(first) if first["network"] in PAPER else None
         lines.append(
             {
-                "network": NAMES[first["network"]] + (" with dropout" if paper.dropout else ""),
-                "the paper's figures": FIGURES[first["network"], paper.dropout > 0],
+                "network": _name(first["network"]) + (" with dropout" if paper and paper.dropout else ""),
+                "the paper's figures": FIGURES[first["network"], paper.dropout > 0] if paper else "none",
                 "arms": _all(arm for arm in ARMS if (ran["arm"] == arm).any()),
-                "trials": f"{deepest['trial'].nunique()} of {paper.trials}",
-                "rounds": f"{rounds} of {paper.rounds}",
+                "trials": f"{trials} of {paper.trials}" if paper else trials,
+                "rounds": f"{rounds} of {paper.rounds}" if paper else rounds,
                 "trainings": len(ran),
                 "hours": f"{ran['seconds'].sum() / 3600:.1f}",
                 "last": str(max(ran["finished"]))[:10],
                 "on": _all(ran["device"]),
             }
         )
+        short = shortfall(first, paper) if paper else ["not one of the paper's networks"]
         notes.append(f"{first['key']}: " + ("; ".join(short) if short else "at the paper's settings") + ".")
     caption = f"{len(lines)} experiments, {len(trainings):,} trainings."
     return Table(pd.DataFrame(lines), caption, notes)
@@ -253,14 +267,16 @@ def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
     table = pd.DataFrame(
         {
             "the paper's claim, in our words": chosen["statement"],
-            "paper": [_each(some or every, "text") for some, every in zip(run, chosen["parts"], strict=True)],
+            "its text": [_each(some or every, "text") for some, every in zip(run, chosen["parts"], strict=True)],
+            "its figure": [_each(some or every, "figure") for some, every in zip(run, chosen["parts"], strict=True)],
             "here": [_each(some, "ours") for some in run],
             "verdict": chosen["verdict"],
         }
     )
     scales = ". ".join(scale for scale in dict.fromkeys(chosen["scale"]) if scale)
     trials = sorted({int(n) for n in chosen["n"] if n})
-    n = f"; means over {' to '.join(map(str, dict.fromkeys([trials[0], trials[-1]])))} trials" if trials else ""
+    counted = " to ".join(map(str, dict.fromkeys(trials[:1] + trials[-1:])))
+    n = f"; {'one trial' if trials == [1] else f'means over {counted} trials'}"
     return Table(table, f"Here: {scales}{n}." if trials else "Not run yet.", classes="lth-table lth-brief")
 
 

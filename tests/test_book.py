@@ -66,6 +66,7 @@ def test_every_page_that_draws_results_says_where_they_come_from(site):
     for name in (*WITH_FIGURES, "claims", "status", "intro"):
         ours = page(site, name)
         assert "This page was executed on" in ours
+        assert "Show what was asked of this page" not in ours  # it is said there
         keys = set(re.findall(r"Experiment ([0-9a-f]{12})", ours))
         told = re.findall(r'download="(\w{12}).json"[^>]*>\1</a></td><td>(?:Lenet-300-100|Conv-2|ResNet-20)</td>', ours)
         assert told

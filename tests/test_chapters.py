@@ -1,6 +1,7 @@
 """What a chapter asks for is checked before anything is trained, and it gets exactly the rows it asked for."""
 
 import base64
+import dataclasses
 import json
 import re
 
@@ -119,14 +120,24 @@ def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
     counted = rows.groupby("key").apply(lambda e: len(e.drop_duplicates(["arm", "trial", "round", "draw"])))
     assert shown.frame["trainings"].tolist() == counted.tolist()
     assert shown.frame["network"].tolist() == ["Lenet-300-100", "Conv-2"]
-    for words in ("seconds, by python 3", "torch 2", "with profile = 'quick'."):
+    for words in (" s, by python 3", "torch 2", "with profile = 'quick'."):
         assert words in shown.caption
     assert "somebody" not in shown.caption
     assert shown.notes[0] == "lth run lenet --profile paper --rounds 2 --arms ticket,reinit --reinits 1"
+    part = chapters.provenance(rows[(rows["arm"] == "ticket") | (rows["trial"] == 0)], {})
+    assert part.notes[0].endswith("--reinits 1 (25 trainings; 17 of them are here)")
     page = shown._repr_html_()
     held = re.search(r'download="a{12}.json" href="data:application/json;base64,([^"]+)"', page)[1]
     assert specs.key(specs.from_json(base64.b64decode(held).decode())) == specs.key(specs.spec("lenet"))
     assert chapters.provenance(rows.iloc[:0], notebook).frame.empty
+
+
+def test_no_page_shows_stale_results(home, monkeypatch):
+    commit(home, "old")
+    assert len(chapters.results("published"))
+    monkeypatch.setattr(specs, "RESULTS_VERSION", specs.RESULTS_VERSION + 1)
+    with pytest.raises(StoreError, match="no figures of Lenet-300-100 from the committed results"):
+        chapters.results("published")
 
 
 def test_results_are_the_stores_or_the_committed_ones(home):
@@ -300,6 +311,7 @@ def test_a_few_claims_in_short_are_those_of_the_ledger():
     assert short.frame["here"].tolist() == [f"{round(l7['ours'], 2):,.4g} x", "–"]
     assert short.frame["verdict"].tolist() == [l7["verdict"], "not run yet"]
     assert "means over 3 trials" in short.caption
+    assert short.frame["its figure"].tolist()[0] == "2.16 x"
     assert tables.brief(ledger, ["C1"]).caption == "Not run yet."
 
 
@@ -314,6 +326,11 @@ def test_costs_are_trainings_times_pace_where_it_was_timed(home):
     costs = chapters.costs(["lenet"], arms="ticket").frame
     hours = 5 * 29 * 50_000 * 2e-3 / 3600
     assert costs["about, on 1 core of CPU"].tolist() == ["minutes", "52 min", f"{hours:.1f} h"]
+    both = chapters.costs(["conv2", "conv4"], [None, "dropout"], "ticket", quick=["conv2"], variations=[{"lr": 1e-3}])
+    lines = both.frame[["profile", "network", "trainings", "iterations of each"]].to_numpy().tolist()
+    assert lines[:2] == [["quick", "Conv-2", "10", "150"], ["quick", "Conv-2", "20", "450"]]
+    assert ["paper", "Conv-4", "135", "25,000"] in lines
+    assert ["paper", "Conv-4", "270", "75,000"] in lines
     assert chapters.costs(["vgg19"]).frame["about, on 1 core of CPU"].tolist() == ["minutes", "not timed", "not timed"]
 
 
@@ -331,6 +348,26 @@ def test_the_status_says_how_much_of_the_paper_each_experiment_is():
     assert shown.frame["trainings"].tolist() == [10, 2]
     assert shown.notes[0].endswith("at the paper's settings.")
     assert shown.notes[1].endswith("at 6,000 iterations, not 60,000; with inputs unit, unlike the paper.")
+
+
+def test_a_network_of_ones_own_is_shown_like_the_papers(home):
+    own = make_rows(trials=1, rounds=2, arms=("ticket",), key="a" * 12)
+    spec = specs.as_json(dataclasses.replace(specs.spec("lenet"), network="mine", data="sketches"))
+    own = own.assign(network="mine", spec=spec, data="sketches")
+    both = chapters.together(own, make_rows(trials=1, rounds=1, arms=("ticket",), key="b" * 12))
+    assert chapters.provenance(both, {}).frame["network"].tolist() == ["mine", "Lenet-300-100"]
+    assert "of your own" in chapters.provenance(both, {}).notes[0]
+    shown = tables.status(summarise(both))
+    assert shown.frame["network"].tolist() == ["mine", "Lenet-300-100"]
+    assert shown.notes[0] == f"{'a' * 12}: not one of the paper's networks."
+
+
+@pytest.mark.parametrize("arm", ["oneshot", specs.OPENING])
+def test_an_experiment_that_was_broken_off_early_is_shown_too(arm):
+    rows = make_rows(trials=1, rounds=1, arms=("ticket", "oneshot"))
+    rows = rows[rows["arm"] == "oneshot"] if arm == "oneshot" else rows[rows["round"] == 0].assign(arm=arm)
+    assert len(chapters.provenance(rows, {}).frame) == 1
+    assert tables.status(summarise(rows)).frame["rounds"].tolist() == ["0 of 28"]
 
 
 def test_every_network_and_setting_has_its_figures():

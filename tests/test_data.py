@@ -160,7 +160,7 @@ def test_inputs_in_each_of_the_three_forms():
         data.convert(pixels, "whitened")
 
 
-def test_channels_are_standardised_over_the_training_images_alone(digits):
+def test_channels_are_standardised_over_the_images_for_training_and_validation_not_those_for_the_test(digits):
     pixels = torch.randint(0, 256, (50, 3, 32, 32), generator=stream(0, "pixels"), dtype=torch.uint8)
     pixels[:40, 1] //= 3
     pixels[:, 2] = 9  # a channel that never changes

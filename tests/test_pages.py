@@ -66,7 +66,7 @@ def test_a_book_is_executed_and_built(source):
     chapter = (html / "book/chapter.html").read_text()
     assert "&lt;laptop and hello&gt;" in chapter
     assert "Show what can be asked of this page" in chapter, "parameters are folded away, with their own label"
-    assert "# Parameters" not in chapter, "those that were injected are not shown twice"
+    assert "Show what was asked of this page" in chapter, "and so are those that were injected"
     assert not (source / "_build/html.old").exists()
     assert "[1/1] book/chapter.ipynb took" in done.stdout
     assert str(source) not in (html / "_sources/book/chapter.ipynb").read_text()
@@ -146,6 +146,8 @@ def test_what_the_theme_loads_twice_is_loaded_once():
         ("https://someone:secret@github.com/reader/book/", "https://github.com/reader/book"),
         ("git@github.com:reader/book.git", "https://github.com/reader/book"),
         ("ssh://git@gitlab.example.org/group/sub/book.git", "https://gitlab.example.org/group/sub/book"),
+        ("https://git.example.org:8443/group/book", "https://git.example.org:8443/group/book"),
+        ("ssh://git@git.example.org:2222/group/book.git", "https://git.example.org/group/book"),
         ("../a-clone/of/book", None),
         ("", None),
     ],
