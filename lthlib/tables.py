@@ -87,29 +87,29 @@ def scale(rows: pd.DataFrame) -> Table:
 
 
 def provenance(rows: pd.DataFrame, caption: str) -> Table:
-    """Where rows come from: a line per experiment, with all its devices, versions, commits and data, if several, and
-    under it the command that asks for it. The key gives a file of all its settings."""
-    lines, commands = [], []
+    """Where rows come from: a line per experiment, and under it the command that asks for it and all its devices,
+    versions, commits and data, if several. The key gives a file of all its settings."""
+    lines, notes = [], []
     for key, experiment in rows.groupby("key", sort=False, observed=True):
         ran = experiment.drop_duplicates(TRAINING)
         days = sorted({finished[:10] for finished in ran["finished"]})
         made = [json.loads(versions) for versions in ran["versions"].unique()]
         spec = _as_drawn(ran)
-        commands.append(_command(spec, len(ran)))
+        notes.append(
+            f"{_command(spec, len(ran))}. On {_all(ran['device'])}, with torch {_all(v['torch'] for v in made)}; commit "
+            f"{_all(commit or 'unknown' for commit in ran['commit'])}; data of SHA-256 "
+            f"{_all(digest[:12] for digest in ran['data_sha256'])}."
+        )
         lines.append(
             {
                 "experiment": File(key, f"{key}.json", specs.as_json(spec)),
                 "network": _name(ran["network"].iloc[0]),
                 "trainings": len(ran),
                 "hours": f"{ran['seconds'].sum() / 3600:.2f}",
-                "on": _all(ran["device"]),
-                "torch": _all(versions["torch"] for versions in made),
                 "finished": " to ".join(dict.fromkeys([days[0], days[-1]])),
-                "commit of the code": _all(commit or "none" for commit in ran["commit"]),
-                "SHA-256 of the data": _all(digest[:12] for digest in ran["data_sha256"]),
             }
         )
-    return Table(pd.DataFrame(lines, dtype=object), caption, commands, "lth-table lth-provenance")
+    return Table(pd.DataFrame(lines, dtype=object), caption, notes, "lth-table lth-provenance")
 
 
 def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
@@ -131,7 +131,7 @@ def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
 def _command(spec: specs.Spec, there: int) -> str:
     """What asks for an experiment, if that can be said on a command line, and how much of it is there."""
     if spec.network not in PAPER or spec.data not in specs.DATA:
-        return "A network or data set of your own: asked for in Python."
+        return "A network or data set of your own: asked for in Python"
     planned = len(plan(spec))
     return specs.command(spec) + ("" if planned == there else f" ({planned:,} trainings; {there:,} of them are here)")
 
@@ -159,12 +159,11 @@ def status(trainings: pd.DataFrame) -> Table:
                 "rounds": f"{rounds} of {paper.rounds}" if paper else rounds,
                 "trainings": len(ran),
                 "hours": f"{ran['seconds'].sum() / 3600:.1f}",
-                "last": str(max(ran["finished"]))[:10],
-                "on": _all(ran["device"]),
             }
         )
         short = shortfall(first, paper) if paper else ["not one of the paper's networks"]
-        notes.append(f"{first['key']}: " + ("; ".join(short) if short else "at the paper's settings") + ".")
+        fell = "; ".join(short) if short else "at the paper's settings"
+        notes.append(f"{first['key']}, on {_all(ran['device'])} until {str(max(ran['finished']))[:10]}: {fell}.")
     caption = f"{len(lines)} experiments, {len(trainings):,} trainings."
     return Table(pd.DataFrame(lines), caption, notes)
 

@@ -123,9 +123,11 @@ def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
     for words in (" s, by python 3", "torch 2", "with profile = 'quick'."):
         assert words in shown.caption
     assert "somebody" not in shown.caption
-    assert shown.notes[0] == "lth run lenet --profile paper --rounds 2 --arms ticket,reinit --reinits 1"
+    assert shown.notes[0].startswith(
+        "lth run lenet --profile paper --rounds 2 --arms ticket,reinit --reinits 1. On a CPU, "
+    )
     part = chapters.provenance(rows[(rows["arm"] == "ticket") | (rows["trial"] == 0)], {})
-    assert part.notes[0].endswith("--reinits 1 (25 trainings; 17 of them are here)")
+    assert "--reinits 1 (25 trainings; 17 of them are here). On" in part.notes[0]
     page = shown._repr_html_()
     held = re.search(r'download="a{12}.json" href="data:application/json;base64,([^"]+)"', page)[1]
     assert specs.key(specs.from_json(base64.b64decode(held).decode())) == specs.key(specs.spec("lenet"))
@@ -359,7 +361,7 @@ def test_a_network_of_ones_own_is_shown_like_the_papers(home):
     assert "of your own" in chapters.provenance(both, {}).notes[0]
     shown = tables.status(summarise(both))
     assert shown.frame["network"].tolist() == ["mine", "Lenet-300-100"]
-    assert shown.notes[0] == f"{'a' * 12}: not one of the paper's networks."
+    assert shown.notes[0] == f"{'a' * 12}, on a CPU until 2026-01-01: not one of the paper's networks."
 
 
 @pytest.mark.parametrize("arm", ["oneshot", specs.OPENING])
