@@ -95,11 +95,9 @@ def provenance(rows: pd.DataFrame, caption: str) -> Table:
         days = sorted({finished[:10] for finished in ran["finished"]})
         made = [json.loads(versions) for versions in ran["versions"].unique()]
         spec = _as_drawn(ran)
-        notes.append(
-            f"{_command(spec, len(ran))}. On {_all(ran['device'])}, with torch {_all(v['torch'] for v in made)}; commit "
-            f"{_all(commit or 'unknown' for commit in ran['commit'])}; data of SHA-256 "
-            f"{_all(digest[:12] for digest in ran['data_sha256'])}."
-        )
+        made_with = f"On {_all(ran['device'])}, with torch {_all(v['torch'] for v in made)}"
+        code, data = _all(commit or "unknown" for commit in ran["commit"]), _all(d[:12] for d in ran["data_sha256"])
+        notes.append(f"{_command(spec, len(ran))}. {made_with}; commit {code}; data of SHA-256 {data}.")
         lines.append(
             {
                 "experiment": File(key, f"{key}.json", specs.as_json(spec)),
