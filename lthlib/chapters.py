@@ -189,6 +189,17 @@ class Note:
         return self.text
 
 
+def tally(ledger: pd.DataFrame) -> Note:
+    """How the paper's claims stand here, in a sentence."""
+    counts = ledger["verdict"].value_counts()
+    reproduced, partly, not_reproduced, waiting = (int(counts.get(verdict, 0)) for verdict in claims.VERDICTS)
+    return Note(
+        f"**So far**: of {len(ledger)} claims of the paper, {reproduced} are reproduced here, {partly} in part, "
+        f"{not_reproduced} not, and {waiting} have not been run. [What has been run](status.ipynb) says which, and at "
+        "what scale."
+    )
+
+
 def left_out(
     networks: str, experiments: dict[str, Experiment], known: Sequence[str], setting: str | None = None
 ) -> Note | None:

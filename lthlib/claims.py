@@ -196,7 +196,8 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
     elif holds and side and not bare:
         verdict, why = "partly", [f"the direction holds, the size is not {said}"]
     else:
-        verdict, why = "not reproduced", [f"not {said}"]
+        where = f": ours is {'larger' if value > text else 'smaller'}" if value != text else ""
+        verdict, why = "not reproduced", [f"not {said}{where}"]
     if side and len(alone) > 1 and not same.all():
         why.append(f"{same.sum()} of {len(alone)} trials share its direction")
     if len(alone) < 2:

@@ -151,8 +151,8 @@ SEEN = """\
   every connection to the picture, and {bare_chance} of the random mask's. And it knows nothing: before their first step
   of training, networks with a random mask read at most {random:.0f} % of the test digits, a mean over trials, which is
   guessing. Tickets, at their initial values, read up to {ticket:.0f} %; their masks on new values up to {reinit:.0f} %.
-* **When it hurts.** At the early stop the dense networks read {dense:.2f} % of the test digits, on average. Below that
-  to the end: {edge}."""
+* **When it hurts.** At the early stop the dense networks read {dense:.2f} % of the test digits, on average. What
+  falls below that for good: {edge}."""
 
 
 def seen(found: Mapping[str, Any]) -> str:

@@ -426,7 +426,7 @@ def _against_remaining(
         _not_run(*(LOOKS[arm].short if arm in compared else LOOKS[arm].name for arm in arms if arm not in run)),
         "Early stops are on a logarithmic axis." if panels[0].log else "",
         f"Accuracies below {_listed(dict.fromkeys(cut))} are cut off." if cut else "",
-        "An early stop at the end of training: the loss was still falling there." if len(late) else "",
+        "Where an early stop lies at the end of training, the loss was still falling." if len(late) else "",
         _about_paper(trainings, paper, panels, quantities),
         _incomparable(trainings) if any(at for _, _, at in quantities) else "",  # is there a curve to leave out?
     )

@@ -266,23 +266,28 @@ def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
             "the paper's claim, in our words": chosen["statement"],
             "its text": [_each(some or every, "text") for some, every in zip(run, chosen["parts"], strict=True)],
             "its figure": [_each(some or every, "figure") for some, every in zip(run, chosen["parts"], strict=True)],
-            "here": [_each(some, "ours") for some in run],
+            "here": [
+                _each(some, "ours") + (f" ({_number(low)} to {_number(high)})" if pd.notna(low) else "")
+                for some, low, high in zip(run, chosen["low"].round(2), chosen["high"].round(2), strict=True)
+            ],
             "verdict": chosen["verdict"],
         }
     )
-    scales = ". ".join(scale for scale in dict.fromkeys(chosen["scale"]) if scale)
+    scales = ". ".join(dict.fromkeys(scale.rpartition(";")[0] for scale in chosen["scale"] if scale))
     trials = sorted({int(n) for n in chosen["n"] if n})
     counted = " to ".join(map(str, dict.fromkeys(trials[:1] + trials[-1:])))
     n = f"; {'one trial' if trials == [1] else f'means over {counted} trials'}"
-    return Table(table, f"Here: {scales}{n}." if trials else "Not run yet.", classes="lth-table lth-brief")
+    spread = ", in brackets from the lowest to the highest" if chosen["low"].notna().any() else ""
+    return Table(table, f"Here: {scales}{n}{spread}." if trials else "Not run yet.", classes="lth-table lth-brief")
 
 
-def _each(parts: list[dict], name: str) -> str:
+def _each(parts: list[dict], name: str, units: bool = True) -> str:
     """A value of each part of a claim, behind the part's name if it is not the only one."""
     said = []
     for part in parts:
         value = round(part[name], 2) if isinstance(part[name], float) else part[name]
-        said.append((f"{part['label']}: " if part["label"] else "") + _value(value, part["unit"]))
+        shown = _value(value, part["unit"]) if units else _number(value)
+        said.append((f"{part['label']}: " if part["label"] else "") + shown)
     return "; ".join(said) or "–"
 
 
@@ -296,7 +301,8 @@ def verdicts(claims: pd.DataFrame) -> Table:
 
 
 def _ours(claim: dict) -> str:
-    value = _number(claim["ours"])
+    run = [part for part in claim["parts"] if part["ours"] is not None]
+    value = _each(run, "ours", units=False) if claim["parts"][1:] else _number(claim["ours"])
     if claim["n"] and pd.notna(claim["low"]) and pd.notna(claim["high"]):
         return f"{value} [{_number(claim['low'])} to {_number(claim['high'])}], n = {claim['n']}"
     return f"{value}, n = {claim['n']}" if claim["n"] else value

@@ -310,7 +310,12 @@ def test_a_few_claims_in_short_are_those_of_the_ledger():
     ledger = claims.ledger(make_rows(trials=3))
     short = tables.brief(ledger, ["L7", "C1"])
     l7 = ledger.set_index("id").loc["L7"]
-    assert short.frame["here"].tolist() == [f"{round(l7['ours'], 2):,.4g} x", "–"]
+    ours, low, high = (f"{round(l7[name], 2):,.4g}" for name in ("ours", "low", "high"))
+    assert short.frame["here"].tolist() == [f"{ours} x ({low} to {high})", "–"]
+    told = chapters.tally(ledger).text
+    counts = ledger["verdict"].value_counts()
+    assert f"of {len(ledger)} claims of the paper, {counts['reproduced']} are reproduced" in told
+    assert f"and {counts['not run yet']} have not been run" in told
     assert short.frame["verdict"].tolist() == [l7["verdict"], "not run yet"]
     assert "means over 3 trials" in short.caption
     assert short.frame["its figure"].tolist()[0] == "2.16 x"
