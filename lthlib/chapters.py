@@ -195,8 +195,8 @@ def tally(ledger: pd.DataFrame) -> Note:
     reproduced, partly, not_reproduced, waiting = (int(counts.get(verdict, 0)) for verdict in claims.VERDICTS)
     return Note(
         f"**So far**: of {len(ledger)} claims of the paper, {reproduced} are reproduced here, {partly} in part, "
-        f"{not_reproduced} not, and {waiting} have not been run. [What has been run](status.ipynb) says which, and at "
-        "what scale."
+        f"{not_reproduced} not, and {waiting} have not been run. *What has been run* says which, and at what "
+        "scale."
     )
 
 

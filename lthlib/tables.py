@@ -10,7 +10,6 @@ import pandas as pd
 from lthlib import specs
 from lthlib.curves import TRAINING, extent, paper, spread, summarise
 from lthlib.specs import ARMS, NAMES, PAPER
-from lthlib.study import plan
 
 
 @dataclass(frozen=True)
@@ -130,6 +129,8 @@ def _command(spec: specs.Spec, there: int) -> str:
     """What asks for an experiment, if that can be said on a command line, and how much of it is there."""
     if spec.network not in PAPER or spec.data not in specs.DATA:
         return "A network or data set of your own: asked for in Python"
+    from lthlib.study import plan  # and with it torch, which reading results does without
+
     planned = len(plan(spec))
     return specs.command(spec) + ("" if planned == there else f" ({planned:,} trainings; {there:,} of them are here)")
 

@@ -120,7 +120,7 @@ def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
     counted = rows.groupby("key").apply(lambda e: len(e.drop_duplicates(["arm", "trial", "round", "draw"])))
     assert shown.frame["trainings"].tolist() == counted.tolist()
     assert shown.frame["network"].tolist() == ["Lenet-300-100", "Conv-2"]
-    for words in (" s, by python 3", "torch 2", "with profile = 'quick'."):
+    for words in (", by python 3", "torch 2", "with profile = 'quick'."):
         assert words in shown.caption
     assert "somebody" not in shown.caption
     assert shown.notes[0].startswith(
