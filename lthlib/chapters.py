@@ -20,6 +20,7 @@ from lthlib.curves import COLUMNS, TRAINING, summarise
 from lthlib.errors import SpecError, StoreError
 from lthlib.specs import Rep, Spec
 from lthlib.store import Store, published
+from lthlib.style import listed
 
 
 @dataclass(frozen=True)
@@ -209,16 +210,12 @@ def left_out(
         return Note("This page was made without any network, so nothing is drawn below.")
     others = [specs.NAMES[name] for name in _names(networks) if name not in known]
     missing = [specs.NAMES[name] for name in _names(networks) if name in known and name not in experiments]
-    said = [f"This page is not about {_listed(others)}."] if others else []
+    said = [f"This page is not about {listed(others)}."] if others else []
     if missing:
-        who = _listed(missing) + (f" in the setting `{setting}`" if setting else "")
+        who = listed(missing) + (f" in the setting `{setting}`" if setting else "")
         here = "so they are left out below" if experiments else "so nothing is drawn below"
         said.append(f"No results of {who} are committed yet, {here}; at any other profile this page runs them.")
     return Note(" ".join(said)) if said else None
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if names[1:] else names[0]
 
 
 def results(profile: str, store: str = "store") -> pd.DataFrame:

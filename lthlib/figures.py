@@ -17,7 +17,21 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from lthlib import claims, curves
 from lthlib.specs import DIGITS, INPUTS, NAMES, ONESHOT_LEVELS, PAPER, POINTS, Spec
-from lthlib.style import DENSE_LINE, GREY, INK, LOOKS, NARROW, PALE, PAPER_LINE, WIDE, Shown, level, shade, shown
+from lthlib.style import (
+    DENSE_LINE,
+    GREY,
+    INK,
+    LOOKS,
+    NARROW,
+    PALE,
+    PAPER_LINE,
+    WIDE,
+    Shown,
+    level,
+    listed,
+    shade,
+    shown,
+)
 
 ONESHOT = ("oneshot", "oneshot_reinit")  # their `round` counts steps of 2.5 % pruned
 ITERATIVE = ("ticket", "reinit")
@@ -154,7 +168,7 @@ def warmups(runs: Mapping[int, pd.DataFrame], network: str) -> Shown:
         _scale(first, levels=True, unlike=("warmup",)),
         f"Over all lengths n = {each}." if len(tickets) > 1 else "",
         shrunk if iterations != paper else "",
-        f"Not drawn, for another scale or no length of its own here: {_listed(left)}." if left else "",
+        f"Not drawn, for another scale or no length of its own here: {listed(left)}." if left else "",
         _bars(drawn.assign(arm=drawn["key"]), "point"),
     )
     best = {k: line.loc[line["mean"].idxmax()] for k, line in lines.items()}
@@ -425,7 +439,7 @@ def _against_remaining(
         f"Dotted: the mean of the dense network{' of the first' if beside else ''}." if len(dense) else "",
         _not_run(*(LOOKS[arm].short if arm in compared else LOOKS[arm].name for arm in arms if arm not in run)),
         "Early stops are on a logarithmic axis." if panels[0].log else "",
-        f"Accuracies below {_listed(dict.fromkeys(cut))} are cut off." if cut else "",
+        f"Accuracies below {listed(dict.fromkeys(cut))} are cut off." if cut else "",
         "Where an early stop lies at the end of training, the loss was still falling." if len(late) else "",
         _about_paper(trainings, paper, panels, quantities),
         _incomparable(trainings) if any(at for _, _, at in quantities) else "",  # is there a curve to leave out?
@@ -437,7 +451,10 @@ def _against_remaining(
 
 def _numbers(trainings: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
     """What a figure draws of each training, for the table behind it."""
-    return trainings[[*curves.TRAINING, "remaining", "iterations", *dict.fromkeys(quantities)]]
+    table = trainings[[*curves.TRAINING, "remaining", "iterations", *dict.fromkeys(quantities)]].copy()
+    named = [] if table.empty else [str(table[column].iloc[0]) for column in ("network", "key")]
+    table.attrs["name"] = "-".join([*named, *dict.fromkeys(quantities)])
+    return table
 
 
 def _x_axis(
@@ -620,12 +637,6 @@ def _words(*sentences: str) -> str:
     return " ".join(s for s in sentences if s)
 
 
-def _listed(items: Iterable[str]) -> str:
-    """Items as words: a; a and b; a, b and c."""
-    *first, last = items
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
@@ -703,7 +714,7 @@ def _reduced(trainings: pd.DataFrame, levels: bool) -> str:
     run = pruned.loc[pruned["round"] > 0, "round"].nunique()
     if levels and 0 < run < most:
         less.append(f"{_counted(run, 'level')} of pruning instead of {most}")
-    return f"Reduced scale: {_listed(less)}." if less else ""
+    return f"Reduced scale: {listed(less)}." if less else ""
 
 
 def _otherwise(trainings: pd.DataFrame, said: Sequence[str] = ()) -> str:
@@ -715,7 +726,7 @@ def _otherwise(trainings: pd.DataFrame, said: Sequence[str] = ()) -> str:
         for name in names
         if name not in ("width", "precision", "inputs", *said)
     ]
-    return f"Unlike the paper: {_listed(other)}." if other else ""
+    return f"Unlike the paper: {listed(other)}." if other else ""
 
 
 def _incomparable(trainings: pd.DataFrame) -> str:
@@ -738,7 +749,7 @@ def _bars(trainings: pd.DataFrame, per: str) -> str:
 
 
 def _not_run(*names: str) -> str:
-    return f"Not run: {_listed(names)}." if names else ""
+    return f"Not run: {listed(names)}." if names else ""
 
 
 def _also(trainings: pd.DataFrame, arms: list[str]) -> str:
@@ -757,7 +768,7 @@ def _about_paper(trainings: pd.DataFrame, arms: list[str], panels: list[Panel], 
     ten = ", 10 of random sparsity" if "fig1" in random else ""  # in Figure 14 they are as many as of the others
     return _words(
         "Dashed grey: the paper's own curves for "
-        f"{_listed(LOOKS[a].name for a in arms)} (hollow markers of the same shape), read from its vector figures: "
+        f"{listed(LOOKS[a].name for a in arms)} (hollow markers of the same shape), read from its vector figures: "
         f"{_paper(trainings).iterations:,} iterations{_also(trainings, arms)} of {on}, {trials} trials{ten}"
         f"{' (5 at the end of training)' if ten and 'fig14' in random else ''}.",
         f"For its Figure 1 it pruned {NAMES[network]} at other rates: random sparsity is in the last panel only."

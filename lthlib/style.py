@@ -6,7 +6,7 @@ leaves the picture legible.
 """
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -105,6 +105,12 @@ def level(remaining: float) -> str:
     return "100 %" if remaining > 99.95 else f"{remaining:.1f} %"
 
 
+def listed(items: Iterable[str]) -> str:
+    """Items as words: a; a and b; a, b and c."""
+    *first, last = items
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def png(fig: Figure) -> bytes:
     """A figure as a PNG with two pixels for each one shown."""
     raster, out = BytesIO(), BytesIO()
@@ -120,7 +126,8 @@ class Shown:
     """A figure with the words that belong to it; a notebook cell that ends in one shows both.
 
     `fig` is the layout in columns, `narrow` the one a telephone gets. Neither is known to pyplot: none shows twice.
-    `data` are the numbers that it draws; the page offers them as a CSV file that it carries itself.
+    `data` are the numbers that it draws; the page offers them as a CSV file that it carries itself, called by the
+    table's attribute `name`, if it has one.
     """
 
     fig: Figure
@@ -145,10 +152,9 @@ class Shown:
             return ""
         table = self.data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         held = b64encode(table.encode()).decode("ascii")
-        which = [str(self.data[c].iloc[0]) for c in ("network", "key") if c in self.data and len(self.data)]
-        name = "-".join([*(which or ["figure"]), *self.data.columns[9:]])
+        name = escape(self.data.attrs.get("name", "figure"))
         return (
-            f' <a class="lth-data" download="{escape(name)}.csv" href="data:text/csv;base64,{held}">'
+            f' <a class="lth-data" download="{name}.csv" href="data:text/csv;base64,{held}">'
             f"Our numbers as CSV, {len(self.data):,} lines.</a>"
         )
 

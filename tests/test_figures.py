@@ -63,6 +63,13 @@ def behind(shown):
 def test_the_file_behind_a_figure_holds_what_it_draws(trainings, name):
     shown = getattr(figures, name)(trainings)
     table = behind(shown)
+    called = {
+        "figure1_lenet": "es-acc_es",
+        "figure4a": "es-acc_es-train_es",
+        "figure4b": "acc_end",
+        "figure4c": "es-acc_es",
+    }
+    assert f'download="lenet-{table["key"].iloc[0]}-{called[name]}.csv"' in shown.html
     for ax in shown.fig.axes:
         for arm in ("ticket", "reinit", "random", "oneshot", "oneshot_reinit"):
             for line in drawn(ax, arm):

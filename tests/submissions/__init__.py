@@ -3,3 +3,5 @@
 `WRONG`: a name -> the text of the solution cells that differ from the instructors', and the tests that must fail,
 no others. `RIGHT`: a name -> the text of cells that are right, but written otherwise.
 """
+
+STUB = "raise NotImplementedError()"  # what a cell holds that was left as it was handed out
