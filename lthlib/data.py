@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import lzma
 import os
 import sys
 import tarfile
@@ -408,8 +409,8 @@ def _tree(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
 
 def _archive(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """Read from front to back, nothing unpacked to the disk."""
-    try:
-        with tarfile.open(path, "r|xz") as archive:
+    try:  # tarfile's own "r|xz" would take an archive cut off between two files for a whole one
+        with lzma.open(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
             files = {
                 PurePosixPath(member.name).parts[1:]: archive.extractfile(member).read()
                 for member in archive

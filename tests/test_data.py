@@ -483,10 +483,11 @@ def test_too_few_images_to_hold_some_out_are_one_line(folder, monkeypatch):
         data.fetch("cifar10_folder", folder)
 
 
-def test_a_damaged_archive_is_one_line(folder):
+@pytest.mark.parametrize("kept", [0.1, 0.3, 0.5, 0.7])
+def test_a_damaged_archive_is_one_line(folder, kept):
     archive(folder)
     path = folder / data.JPEG_ARCHIVE
-    path.write_bytes(path.read_bytes()[:-200])
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     with pytest.raises(DataError, match="cifar10-jpeg.tar.xz cannot be read"):
         data.fetch("cifar10_jpeg", folder)
 
