@@ -339,7 +339,8 @@ def test_without_data_it_says_so(browser, html):
 def test_from_a_server_it_is_the_same_and_light(browser, html, found):
     with served(html) as address, opened(browser, address) as page:
         arrived = []
-        page.on("response", arrived.append)
+        page.wait_for_load_state("networkidle")
+        page.on("response", lambda response: arrived.append(response))
         page.reload(wait_until="networkidle")  # bodies are asked for afterwards: those of the page left are gone
         sizes = {response.url: len(response.body()) for response in arrived if response.status == 200}
         assert any(url.endswith("explorer-data.js") for url in sizes)
