@@ -206,14 +206,18 @@ def init(net: nn.Module, generator: torch.Generator, plain: float = 0.0) -> dict
         if w.dim() > 1 and plain:
             w.normal_(0.0, plain, generator=generator)
         elif w.dim() > 1:
-            receptive = w[0, 0].numel()
-            sigma = math.sqrt(2 / ((w.shape[0] + w.shape[1]) * receptive))
+            sigma = glorot(w.shape)
             nn.init.trunc_normal_(w, 0.0, sigma, -2 * sigma, 2 * sigma, generator=generator)
     for name, norm in _norms(net).items():
         theta[f"{name}.weight"].fill_(1)
         theta[f"{name}.running_mean"] = torch.zeros(norm.num_features)
         theta[f"{name}.running_var"] = torch.ones(norm.num_features)
     return theta
+
+
+def glorot(shape: torch.Size) -> float:
+    """Glorot's σ for weights [out, in, ...]: σ² = 2 / (fan_in + fan_out)."""
+    return math.sqrt(2 / ((shape[0] + shape[1]) * math.prod(shape[2:])))
 
 
 def _norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:

@@ -19,7 +19,15 @@ ARMS = {
     "oneshot": "one pruning of the trained dense network, then resetting (Section 2, Figure 4c)",
     "oneshot_reinit": "the one-shot ticket's mask on newly drawn weights (Figure 4c)",
     "continued": "pruned and trained on, round after round, and reset once at the end (Appendix B strategy 2)",
+    "redrawn": "the ticket's mask on weights drawn from the ticket's own initial ones, layer by layer (Appendix F.3)",
+    "untrained": "pruned to the same size by initial magnitude, without any training (Appendix F.4)",
+    "noise_half": "the ticket with noise of half a standard deviation on its initial weights (Appendix F.7)",
+    "noise_one": "the same with noise of one standard deviation",
+    "noise_two": "the same with noise of two standard deviations",
+    "noise_three": "the same with noise of three standard deviations",
 }
+# Those with noise.
+NOISE = ("noise_half", "noise_one", "noise_two", "noise_three")
 CONTINUING = "continuing"  # not asked for by name: the trainings between the prunings of `continued`
 OPENING = "opening"  # not asked for by name: the dense network's first iterations, to whose end `rewind` resets
 TRUNKS = (OPENING, "ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
@@ -130,7 +138,7 @@ class Spec:
     arms: tuple[str, ...] = _extent(SECTION_2)
     reinits: int = _extent(3)  # new draws per ticket in the reinit arms
     randoms: int = _extent(2)  # random masks per ticket: ten networks in Figure 1
-    branch_step: int = _extent(1)  # reinit and random at every so many rounds
+    branch_step: int = _extent(1)  # arms that branch off tickets at every so many rounds
     oneshot_step: int = _extent(1)  # one-shot at every so many steps of 2.5 %
 
     def __post_init__(self):
@@ -332,7 +340,7 @@ OPTIONS = ("trials", "rounds", "iterations", "reinits", "randoms", "seed", "rewi
 COUNTED_IN = {
     "reinits": ("reinit", "oneshot_reinit"),
     "randoms": ("random",),
-    "branch_step": ("reinit", "random", "continued"),
+    "branch_step": ("reinit", "random", "continued", "redrawn", "untrained", *NOISE),
     "oneshot_step": ("oneshot", "oneshot_reinit"),
 }
 

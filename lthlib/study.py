@@ -49,7 +49,7 @@ def branches(spec: Spec, trial: int) -> list[Rep]:
         "random": (prunings, spec.randoms),
         "oneshot": (levels, 1),
         "oneshot_reinit": (levels, spec.reinits),
-        "continued": (prunings, 1),
+        **dict.fromkeys(("continued", "redrawn", "untrained", *specs.NOISE), (prunings, 1)),
     }
     arms = [arm for arm in spec.arms if arm in turns]
     return [Rep(arm, trial, n, draw) for arm in arms for n in turns[arm][0] for draw in range(turns[arm][1])]

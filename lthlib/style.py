@@ -37,6 +37,12 @@ ARMS = {
     "oneshot": Arm("one-shot tickets", "one-shot", "#009E73", "^"),
     "oneshot_reinit": Arm("one-shot reinit", "one-shot reinit", "#E69F00", "D"),
     "continued": Arm("continued training", "continued", "#56B4E9", "P"),
+    "redrawn": Arm("redrawn from the ticket", "redrawn", "#AA3377", "X"),
+    "untrained": Arm("pruned untrained", "pruned untrained", "#8C6D1F", "*"),
+    "noise_half": Arm("noise of 0.5 σ", "noise of 0.5 σ", "#A3D39C", "<"),
+    "noise_one": Arm("noise of 1 σ", "noise of 1 σ", "#5FAF6A", ">"),
+    "noise_two": Arm("noise of 2 σ", "noise of 2 σ", "#2C7F3F", "p"),
+    "noise_three": Arm("noise of 3 σ", "noise of 3 σ", "#0F4D24", "h"),
 }
 # Tickets of another experiment, drawn beside an arm of the first.
 BESIDE = {

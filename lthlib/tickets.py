@@ -1,7 +1,9 @@
 """The paper on one screen: how winning tickets are found, and the arms that each is compared with."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from lthlib import masks, networks
 from lthlib.cohort import Theta, stack
@@ -74,6 +76,37 @@ def scattered(spec: Spec, mask: Mask, reps: list[Rep]) -> Mask:
     return masks.shuffle(mask, [stream(spec.seed, r.trial, "shuffle", r.round, r.draw) for r in reps])
 
 
+def redrawn(spec: Spec, mask: Mask, reps: list[Rep]) -> Theta:
+    """Each layer's weights drawn, with replacement, from the initial values of the ticket's survivors in it (Appendix
+    F.3): their distribution without their places."""
+    theta0 = initial(spec, [r.trial for r in reps])
+    generators = [stream(spec.seed, r.trial, "redrawn", r.round, r.draw) for r in reps]
+    for name, m in mask.items():
+        for values, left, generator in zip(theta0[name], m > 0, generators, strict=True):
+            survivors = values[left]
+            chosen = torch.rand(len(survivors), generator=generator, dtype=torch.float64) * len(survivors)
+            values[left] = survivors[chosen.long()]
+    return theta0
+
+
+def noisy(spec: Spec, reps: list[Rep], sigmas: float) -> Theta:
+    """θ₀ with Gaussian noise on its weights, of so many of the σ that its layer was drawn with (Appendix F.7)."""
+    theta0 = initial(spec, [r.trial for r in reps])
+    generators = [stream(spec.seed, r.trial, "noise", r.arm, r.round, r.draw) for r in reps]
+    for name in _layers(spec):
+        for values, generator in zip(theta0[name], generators, strict=True):
+            sigma = spec.sigma or networks.glorot(values.shape)
+            values += sigmas * sigma * torch.randn(values.shape, generator=generator)
+    return theta0
+
+
+def untrained(spec: Spec, reps: list[Rep]) -> tuple[Theta, Mask]:
+    """As many prunings with no training between them: the smallest initial weights go (Appendix F.4)."""
+    whole, trials = replace(spec, rounds=reps[0].round), [r.trial for r in reps]
+    *_, last = find_winning_tickets(whole, trials, lambda start, mask, reps: start)
+    return last.theta_j, last.mask
+
+
 # The arms that branch off a trial's tickets: from a round (for one-shot the dense one) to the start and mask to train.
 BRANCHES: dict[str, Callable[[Spec, Round, list[Rep]], tuple[Theta, Mask]]] = {
     "reinit": lambda spec, ticket, reps: (fresh(spec, reps), ticket.mask),
@@ -84,6 +117,12 @@ BRANCHES: dict[str, Callable[[Spec, Round, list[Rep]], tuple[Theta, Mask]]] = {
     ),
     "oneshot_reinit": lambda spec, dense, reps: (fresh(spec, reps), oneshot(spec, dense.theta_j, reps[0].round)),
     "continued": lambda spec, last, reps: (initial(spec, [r.trial for r in reps]), last.mask),
+    "redrawn": lambda spec, ticket, reps: (redrawn(spec, ticket.mask, reps), ticket.mask),
+    "untrained": lambda spec, ticket, reps: untrained(spec, reps),
+    "noise_half": lambda spec, ticket, reps: (noisy(spec, reps, 0.5), ticket.mask),
+    "noise_one": lambda spec, ticket, reps: (noisy(spec, reps, 1), ticket.mask),
+    "noise_two": lambda spec, ticket, reps: (noisy(spec, reps, 2), ticket.mask),
+    "noise_three": lambda spec, ticket, reps: (noisy(spec, reps, 3), ticket.mask),
 }
 
 

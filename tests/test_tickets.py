@@ -78,9 +78,9 @@ def test_each_control_differs_from_the_ticket_and_keeps_what_it_must_keep(tiny, 
     theta0 = tickets.initial(tiny, [0, 0])
     same_start = [torch.equal(start["fc1.weight"][r], theta0["fc1.weight"][r]) for r in range(2)]
     same_mask = [torch.equal(mask["fc1.weight"][r], one.mask["fc1.weight"][r]) for r in range(2)]
-    assert same_start == [arm in ("oneshot", "continued")] * 2
-    assert same_mask == [arm in ("reinit", "continued")] * 2
-    if arm not in ("oneshot", "continued"):  # another draw is another network
+    assert same_start == [arm in ("oneshot", "continued", "untrained")] * 2
+    assert same_mask == [arm in ("reinit", "continued", "redrawn", *specs.NOISE)] * 2
+    if arm not in ("oneshot", "continued", "untrained"):  # another draw is another network
         assert not torch.equal(start["fc1.weight"][0], start["fc1.weight"][1])
     if arm == "random":
         assert masks.survivors(mask) == masks.survivors(one.mask)
@@ -89,6 +89,60 @@ def test_each_control_differs_from_the_ticket_and_keeps_what_it_must_keep(tiny, 
         assert masks.survivors(mask)[0] == {"fc1.weight": 117_600, "fc2.weight": 15_000, "out.weight": 750}
         kept, gone = (one.theta_j["fc1.weight"].abs()[mask["fc1.weight"] == side] for side in (1, 0))
         assert kept.min() >= gone.max()
+
+
+def test_redrawn_weights_are_the_tickets_own_in_other_places(tiny, found):
+    rounds, _ = found
+    ticket, reps = rounds[2], [Rep("redrawn", trial, 2) for trial in (0, 1)]
+    start, theta0 = tickets.redrawn(tiny, ticket.mask, reps), tickets.initial(tiny, [0, 1])
+    for name, mask in ticket.mask.items():
+        for row in range(2):
+            left = mask[row] > 0
+            mine, theirs = start[name][row][left], theta0[name][row][left]
+            assert set(mine.tolist()) <= set(theirs.tolist())
+            drawn = len(set(mine.tolist())) / len(set(theirs.tolist()))
+            assert drawn == pytest.approx(1 - math.exp(-1), abs=0.05), "with replacement: about 63 % of them"
+            assert abs(np.corrcoef(mine, theirs)[0, 1]) < 0.2, "in no order"
+    assert not any(start[name].any() for name in start if name.endswith("bias"))
+
+
+@pytest.mark.parametrize(
+    ("arm", "sigmas"), {"noise_half": 0.5, "noise_one": 1, "noise_two": 2, "noise_three": 3}.items()
+)
+def test_noise_is_as_wide_as_it_says_in_every_layer(arm, sigmas):
+    spec = specs.spec("lenet", trials=1)
+    theta0 = tickets.initial(spec, [0])
+    start, _ = tickets.BRANCHES[arm](spec, tickets.Round(1, masks.ones(theta0, theta0), theta0), [Rep(arm, 0, 1)])
+    for name, (before, after) in {"fc1.weight": (784, 300), "fc2.weight": (300, 100), "out.weight": (100, 10)}.items():
+        noise = start[name] - theta0[name]
+        expected = sigmas * math.sqrt(2 / (before + after))
+        assert noise.std().item() == pytest.approx(expected, rel=0.06)
+        assert abs(noise.mean().item()) < 0.12 * expected
+        assert abs(np.corrcoef(noise.flatten(), theta0[name].flatten())[0, 1]) < 0.1
+    assert not any(start[name].any() for name in start if name.endswith("bias"))
+
+
+def test_noise_follows_a_plain_initialisation():
+    spec = specs.spec("lenet", variation={"sigma": 0.4}, trials=1)
+    noise = tickets.noisy(spec, [Rep("noise_one", 0, 1)], 1)["fc2.weight"] - tickets.initial(spec, [0])["fc2.weight"]
+    assert noise.std().item() == pytest.approx(0.4, rel=0.05)
+
+
+@pytest.mark.parametrize("network", ["lenet", "conv2", "vgg19"])
+def test_what_is_pruned_untrained_is_the_smallest_initial_weights(network):
+    """Against one ranking of |θ₀|, by numpy; as many are left as of a ticket of that round."""
+    spec = specs.spec(network, "quick", width=0.1, rounds=5)
+    start, mask = tickets.untrained(spec, [Rep("untrained", 1, 5)])
+    theta0 = tickets.initial(spec, [1])
+    assert all(torch.equal(start[name], value) for name, value in theta0.items())
+    groups = [tickets.together(spec), *([name] for name in mask if name not in tickets.together(spec))]
+    for group in filter(None, groups):
+        size = np.concatenate([np.abs(theta0[name].numpy()).ravel() for name in group])
+        kept = np.concatenate([mask[name].numpy().ravel() for name in group]) > 0
+        assert set(np.flatnonzero(kept)) == set(np.argsort(-size, kind="stable")[: kept.sum()])
+    total, left = tickets.weights(spec), sum(masks.survivors(mask)[0].values())
+    spared = total - sum(tickets.prunable(spec).values())
+    assert 100 * (spared + left) / total == pytest.approx(tickets.ladder(spec)[5])
 
 
 def test_strategy_two_trains_on_from_where_it_was_and_resets_only_at_the_end(tiny, digits):
