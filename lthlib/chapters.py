@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lthlib import claims, performance, specs, study, tables, tickets
+from lthlib import anatomy, claims, performance, specs, study, tables, tickets
 from lthlib import provenance as made_by
 from lthlib.cost import duration
 from lthlib.curves import COLUMNS, TRAINING, summarise
@@ -46,6 +46,13 @@ class Experiment:
         if len(rows.drop_duplicates(list(asked.columns))) < len(asked):
             raise StoreError(f"the store {self.store.path} has lost rows of {specs.key(self.spec)}: run again")
         return rows
+
+    def anatomy(self) -> pd.DataFrame:
+        """What is inside the tickets of `rows`, which are there: see `anatomy`."""
+        if self.spec is None:
+            table = self.store.anatomy()
+            return table[table["key"].isin(_best(self)["key"])]
+        return anatomy.of(self.spec, self.store)
 
     def ticket_masks(self, layer: str, trial: int = 0) -> dict[int, np.ndarray]:
         """The masks of a layer by round, booleans of the layer's shape. A store keeps them, `results/` does not."""
@@ -227,6 +234,11 @@ def results(profile: str, store: str = "store") -> pd.DataFrame:
         for _, experiment in rows.groupby("key", sort=False, observed=True):
             _refuse_stale(experiment)
     return rows
+
+
+def anatomies(profile: str, store: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """What is inside the tickets of all rows there are (`results`)."""
+    return published().anatomy() if profile == "published" else anatomy.every(_shelf(store), rows)
 
 
 def benches(folder: str) -> list[dict]:

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from lthlib import specs
-from lthlib.curves import PROVENANCE, extent, summarise
+from lthlib.curves import PROVENANCE, beside, extent, summarise
 from lthlib.errors import LthError, SpecError
 from lthlib.measures import MANY, MEASURES, RATIOS, TWO, Found, Missing, number
 from lthlib.specs import PAPER, PROFILES, SETTINGS, Spec
@@ -369,15 +369,18 @@ def _beside_each_other(values: list, merge: bool = False):
     return " / ".join(number(v) for v in values)
 
 
-def ledger(rows: pd.DataFrame, claims: list[dict] | None = None) -> pd.DataFrame:
+def ledger(rows: pd.DataFrame, claims: list[dict] | None = None, anatomy: pd.DataFrame | None = None) -> pd.DataFrame:
     """One line per claim, in the file's order: what the text says, what the figure holds, what we measured.
 
     `ours` is computed on the means over trials (ratios are ratios of means), `low` and `high` are the smallest and
     largest of the `n` trials each taken alone, against its own dense network, at the same level. A claim in several
     parts shows them side by side, separated by " / ", carries each part's verdict in `why`, and has them one by one in
-    `parts`. `scale` names the experiment it was measured on. What the verdicts mean: see `judge`.
+    `parts`. `scale` names the experiment it was measured on. What the verdicts mean: see `judge`. Claims about what is
+    inside tickets need their `anatomy` (`Store.anatomy`).
     """
     trainings = summarise(rows) if len(rows) else pd.DataFrame()
+    if anatomy is not None:
+        trainings = beside(trainings, anatomy)
     lines = [_combine(c, [_score(p, trainings) for p in c["parts"]]) for c in (load() if claims is None else claims)]
     return pd.DataFrame(lines, columns=COLUMNS).astype({c: object for c in ("text", "figure", "ours")})
 

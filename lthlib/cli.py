@@ -301,7 +301,12 @@ def _claims(options: argparse.Namespace) -> None:
     from lthlib import claims
 
     store = _existing(options.store) if options.store else published()
-    ledger = claims.ledger(store.rows())
+    rows, inside = store.rows(), store.anatomy()
+    if options.store:
+        from lthlib import anatomy
+
+        inside = anatomy.every(store, rows)
+    ledger = claims.ledger(rows, anatomy=inside)
     if options.json:
         print(json.dumps(claims.as_json(ledger), indent=2, ensure_ascii=False))
     else:
@@ -311,11 +316,15 @@ def _claims(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     """Pack all rows of each experiment into one Parquet file, as the book reads them; other trainings there stay. With
     --trial and --round: write one ticket, its mask and the weights it starts from, to a safetensors FILE."""
+    from lthlib import anatomy
+
     store = _existing(options.store)
     wanted = (options.trial, options.round)
     if wanted == (None, None) and not (options.profile or options.force):
         for spec in _experiments(store, options.names):
             print(store.pack(spec, options.to or "results"))
+            if inside := anatomy.pack(spec, store, options.to or "results"):
+                print(inside)
         return
     if None in wanted or len(options.names) != 2 or options.to:
         raise SpecError("a ticket is written with lth export NETWORK --trial T --round N FILE")

@@ -23,6 +23,7 @@ PROVENANCE = [
     "finished",
 ]
 COLUMNS = [*TRAINING, *EVALUATION, *SIZE, *PROVENANCE, "results_version"]
+ANATOMY = [*TRAINING, "remaining", "layer", "quantity", "x", "value"]  # what `anatomy` measures
 
 
 ENDS = {"acc_end": "test_acc", "valacc_end": "val_acc", "train_end": "train_acc"}
@@ -35,10 +36,11 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     of the smallest validation loss, the first one on a tie; `acc_es`, `valacc_es`, `train_es` are the test, validation
     and train accuracies in percent at that iteration, `acc_end`, `valacc_end` and `train_end` those at the last one,
     `iterations`.
-    A validation loss that is not a number never is the smallest.
+    A validation loss that is not a number never is the smallest. `gap_es` and `gap_end` are the points by which train
+    accuracy is above test accuracy there.
     """
     if rows.empty:
-        measured = ["es", "acc_es", "valacc_es", "train_es", *ENDS, "iterations"]
+        measured = ["es", "acc_es", "valacc_es", "train_es", *ENDS, "gap_es", "gap_end", "iterations"]
         return pd.DataFrame(
             {c: pd.Series(dtype=float) for c in [*rows.columns.difference(EVALUATION, sort=False), *measured]}
         )
@@ -52,8 +54,19 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     summary = stop.drop(columns=losses).rename(columns=columns).reset_index(drop=True)
     for name, column in ENDS.items():
         summary[name] = end[column].to_numpy()
+    summary["gap_es"] = summary["train_es"] - summary["acc_es"]
+    summary["gap_end"] = summary["train_end"] - summary["acc_end"]
     summary["iterations"] = end["iteration"].to_numpy()
     return summary
+
+
+def beside(trainings: pd.DataFrame, anatomy: pd.DataFrame) -> pd.DataFrame:
+    """Lines of `summarise` with what is inside their tickets: a column for each measure of each layer, `positive_fc1`,
+    which is empty where there are no weights to be looked into."""
+    measured = anatomy[anatomy["x"].isna()]
+    names = measured["quantity"] + "_" + measured["layer"].str.removesuffix(".weight")
+    wide = measured.assign(name=names).pivot_table(index=TRAINING, columns="name", values="value")
+    return trainings.join(wide, on=TRAINING) if len(trainings) and len(wide) else trainings
 
 
 def extent(trainings: pd.DataFrame) -> tuple[int, int]:

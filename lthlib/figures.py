@@ -6,7 +6,7 @@ caption is typed by hand where a row holds the number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from lthlib import claims, curves
-from lthlib.specs import DIGITS, INPUTS, NAMES, ONESHOT_LEVELS, PAPER, POINTS, Spec
+from lthlib.specs import DIGITS, INPUTS, NAMES, NOISE, ONESHOT_LEVELS, PAPER, POINTS, Spec
 from lthlib.style import (
     DENSE_LINE,
     GREY,
@@ -26,6 +26,7 @@ from lthlib.style import (
     PALE,
     PAPER_LINE,
     WIDE,
+    Arm,
     Shown,
     level,
     listed,
@@ -133,48 +134,97 @@ def scopes(trainings: pd.DataFrame, network: str, layerwise: pd.DataFrame | None
 def warmups(runs: Mapping[int, pd.DataFrame], network: str) -> Shown:
     """Figures 44 and 45, one network of them: the validation accuracy of tickets at the end of training, a line for
     each length of warmup; `runs` are trainings by that length, in the paper's iterations."""
-    tables = {k: _one_experiment(t, network) for k, t in sorted(runs.items())}
-    longest = next(reversed(tables.values()))
-    scale = ["data", "iterations"]
-    tickets, seen = {}, set()
-    for k, t in tables.items():
-        alike = (t[scale].iloc[0] == longest[scale].iloc[0]).all() and t["key"].iloc[0] not in seen
-        if alike and (t["arm"] == "ticket").any():
-            tickets[k] = t[t["arm"] == "ticket"]
-            seen.add(t["key"].iloc[0])
-    left = [f"{k:,}" for k in tables if k not in tickets]
+    runs = dict(sorted(runs.items()))
+    longest = next(reversed(runs.values()))
+    shrunk = longest["iterations"].iloc[0] != (paper := _paper(longest).iterations)
+    note = f"Lengths are of the paper's {paper:,} iterations: here they are as much shorter as training is."
+    quantities = [("valacc_end", f"{NAMES[network]}: validation accuracy, end (%)")]
+    return sweep(runs, network, "iterations of warmup", quantities, unlike=("warmup",), note=note if shrunk else "")
+
+
+SWEPT = (("es", "Early-stop iteration"), ("valacc_es", "Validation accuracy at early stop (%)"))
+
+
+def sweep(
+    runs: Mapping[str | float, pd.DataFrame],
+    network: str,
+    factor: str,
+    quantities: Sequence[tuple[str, str]] = SWEPT,
+    unlike: Sequence[str] = (),
+    by_weights: bool = False,
+    note: str = "",
+) -> Shown:
+    """Figures 26 to 31, 44 and 45, one of them: quantities of tickets against P_m, or against the number of weights, a
+    line for each value of a factor, from light to dark; `runs` are trainings by that value.
+
+    `unlike` names the settings that are varied. Runs at another scale than most of them are not drawn.
+    """
+    tables = {value: _one_experiment(t, network) for value, t in runs.items()}
+    scales = {value: tuple(t[["data", "iterations"]].iloc[0]) for value, t in tables.items()}
+    usual = max(reversed(scales.values()), key=list(scales.values()).count)
+    tickets = {}
+    for value, t in tables.items():
+        mine = t[t["arm"] == "ticket"]
+        same = any(t["key"].iloc[0] == other["key"].iloc[0] for other in tickets.values())
+        if scales[value] == usual and len(mine) and not same:
+            tickets[value] = mine
+    left = [_said(value) for value in tables if value not in tickets]
     drawn = pd.concat(tickets.values())
-    lines = {k: curves.spread(t, "valacc_end").sort_values("remaining", ascending=False) for k, t in tickets.items()}
+    lighter = np.linspace(0.6, -0.5, len(tickets))
+    blue = LOOKS["ticket"].colour
+    looks = {
+        f"{factor}:{value}": Arm(_said(value), _said(value), shade(blue, amount), "o")
+        for value, amount in zip(tickets, lighter, strict=True)
+    }
+    panels = []
+    for quantity, title in quantities:
+        lines = (curves.spread(t, quantity).sort_values("remaining", ascending=False) for t in tickets.values())
+        panels.append(Panel(network, quantity, title, dict(zip(looks, lines, strict=True)), {}, np.nan, looks))
     levels = np.sort(drawn["remaining"].round(1).unique())[::-1]
-    lighter = dict(zip(lines, np.linspace(0.6, -0.5, len(lines)), strict=True))
+    total = {name: t["weights"].max() for name, t in zip(looks, tickets.values(), strict=True)}
 
     def draw(narrow: bool) -> Figure:
-        fig, (ax,) = _plots([f"{NAMES[network]}: validation accuracy, end (%)"], "weights remaining (%)", narrow)
-        _x_axis(ax, True, levels, fig.get_figwidth() - 0.55, TICKS[network], False)
-        for k, line in lines.items():
-            look = {"color": shade(LOOKS["ticket"].colour, lighter[k]), "marker": "o", "label": f"{k:,}"}
-            _draw_curve(ax, line, "remaining", list(range(len(line))), f"warmup:{k}", **look)
-        ax.legend(title="iterations of warmup", fontsize=8, title_fontsize=8)
-        ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        fig, axes = plots([p.title for p in panels], "weights left" if by_weights else "weights remaining (%)", narrow)
+        inches = fig.get_figwidth() / axes[0].get_gridspec().ncols - 0.55
+        for ax, panel in zip(axes, panels, strict=True):
+            if by_weights:
+                ax.set_xscale("log")
+                ax.xaxis.set_major_formatter("{x:,.0f}")
+                ax.invert_xaxis()
+                weighed = {
+                    name: c.assign(remaining=c["remaining"] / 100 * total[name]) for name, c in panel.ours.items()
+                }
+                replace(panel, ours=weighed).draw(ax)
+            else:
+                _x_axis(ax, True, levels, inches, TICKS.get(network, CONV_TICKS), False)
+                panel.draw(ax)
+        handles = [Line2D([], [], color=look.colour, marker="o", label=look.name) for look in looks.values()]
+        columns = min(len(handles), int(fig.get_figwidth() / 0.95))
+        fig.legend(handles=handles, loc="outside upper left", ncols=columns, title=factor, alignment="left")
+        fig.set_figheight(fig.get_figheight() + 0.2 + 0.17 * -(-len(handles) // columns))
         return fig
 
+    late = drawn[(drawn["es"] >= 0.98 * drawn["iterations"]) & (panels[0].quantity == "es")]
     first = next(iter(tickets.values()))
-    iterations, paper = first["iterations"].iloc[0], _paper(first).iterations
-    shrunk = f"Lengths are of the paper's {paper:,} iterations: here they are as much shorter as training is."
     each = _range(drawn.groupby(["key", "round"]).size())
+    cut = [f"{p.limits()[0]:.1f} %" for p in panels if p.cut_off()]
     caption = _words(
-        f"Validation accuracy of {NAMES[network]}'s tickets at the end of training, by the length of the warmup, "
-        "against the percentage of weights remaining.",
-        _scale(first, levels=True, unlike=("warmup",)),
-        f"Over all lengths n = {each}." if len(tickets) > 1 else "",
-        shrunk if iterations != paper else "",
-        f"Not drawn, for another scale or no length of its own here: {listed(left)}." if left else "",
+        f"{listed(title for _, title in quantities)}, of {NAMES[network]}'s tickets, by {factor}, against the "
+        f"{'number' if by_weights else 'percentage'} of weights remaining.",
+        _scale(first, levels=True, unlike=unlike),
+        f"Over all lines n = {each}." if len(tickets) > 1 else "",
+        note,
+        f"Not drawn, for another scale or none of its own here: {listed(left)}." if left else "",
         _bars(drawn.assign(arm=drawn["key"]), "point"),
+        f"Accuracies below {listed(dict.fromkeys(cut))} are cut off." if cut else "",
+        "Where an early stop lies at the end of training, the loss was still falling." if len(late) else "",
     )
-    best = {k: line.loc[line["mean"].idxmax()] for k, line in lines.items()}
-    seen = [f"{k:,}: {p['mean']:.2f} % at best, with {level(p['remaining'])} left" for k, p in best.items()]
-    alt = f"Validation accuracy by iterations of warmup. {'; '.join(seen)}."
-    return shown(draw, caption, alt, _numbers(drawn, ["valacc_end"]))
+    alt = _words(f"By {factor}.", *(panel.alt() for panel in panels))
+    return shown(draw, caption, alt, _numbers(drawn, [quantity for quantity, _ in quantities]))
+
+
+def _said(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def random_sparsity(trainings: pd.DataFrame, network: str) -> Shown:
@@ -199,6 +249,37 @@ def two_strategies(trainings: pd.DataFrame, network: str) -> Shown:
     ]
     what = f"{EARLY_STOP} and validation accuracy there, of tickets found with and without resetting between prunings,"
     return _against_remaining(trainings, network, ("ticket", "continued"), quantities, what)
+
+
+def figure17(trainings: pd.DataFrame) -> Shown:
+    """Figure 17: tickets, reinit, and the ticket's mask on weights drawn from its own initial ones (Appendix F.3)."""
+    return _appendix_f(trainings, ("ticket", "redrawn", "reinit"), {"redrawn": "fig17"})
+
+
+def figure18(trainings: pd.DataFrame) -> Shown:
+    """Figure 18: tickets, reinit, and networks pruned by initial magnitude, untrained (Appendix F.4)."""
+    return _appendix_f(trainings, ("ticket", "reinit", "untrained"), {"untrained": "fig18"})
+
+
+def figure25(trainings: pd.DataFrame) -> Shown:
+    """Figure 25: tickets with noise on their initial weights, and reinit (Appendix F.7)."""
+    return _appendix_f(trainings, ("ticket", *NOISE, "reinit"), dict.fromkeys(NOISE, "fig25"))
+
+
+def _appendix_f(trainings: pd.DataFrame, arms: Sequence[str], figure: Mapping[str, str]) -> Shown:
+    """Early stop and the accuracy there; of the paper's curves that of accuracy alone, since its early stops here are
+    those of the smallest loss on test data."""
+    places = {arm: (figure.get(arm, "fig4a"), "acc_es") for arm in arms}
+    quantities = [("es", "Early-stop iteration", {}), ("acc_es", "Test accuracy at early stop (%)", places)]
+    return _against_remaining(trainings, "lenet", arms, quantities, f"{EARLY_STOP} and test accuracy there")
+
+
+def generalisation(trainings: pd.DataFrame, network: str = "lenet") -> Shown:
+    """How far test accuracy lies below train accuracy, at early stop and at the end of training (Section 5)."""
+    quantities = [("gap_es", "Train less test accuracy at early stop (points)", {})]
+    quantities += [("gap_end", "Train less test accuracy at the end (points)", {})]
+    what = "Train accuracy less test accuracy, at early stop and at the end of training,"
+    return _against_remaining(trainings, network, (*ITERATIVE, "random"), quantities, what)
 
 
 # The lines of Figure 3, as (arm, round): 3 rounds leave 51.3 % of the weights, then 21.1, 7.0, 3.6 and 1.9 %.
@@ -247,6 +328,7 @@ class Panel:
     ours: dict[str, pd.DataFrame]
     paper: dict[str, pd.DataFrame]
     dense: float
+    looks: Mapping[str, Arm] = field(default_factory=lambda: LOOKS)
 
     @property
     def log(self) -> bool:
@@ -260,7 +342,9 @@ class Panel:
         return pd.concat([*drawn, *(c["mean"] for c in self.paper.values()), pd.Series([self.dense])])
 
     def text(self, value: float) -> str:
-        return f"{value:,.0f}" if self.quantity == "es" else f"{value:.2f} %"
+        if self.quantity == "es":
+            return f"{value:,.0f}"
+        return f"{value:.2f} {'points' if self.quantity.startswith('gap') else '%'}"
 
     def limits(self) -> tuple[float, float] | None:
         """All of ours, but accuracies only to `WINDOW` below the best, unless the dense network or a whole curve lies
@@ -289,13 +373,13 @@ class Panel:
 
     def draw(self, ax: Axes) -> None:
         for arm, curve in self.paper.items():
-            hollow = {"marker": LOOKS[arm].marker, "ms": 3.2, "mfc": "white", "mew": 0.8}
+            hollow = {"marker": self.looks[arm].marker, "ms": 3.2, "mfc": "white", "mew": 0.8}
             every = _apart(ax, curve["remaining"])[::3]
             ax.plot(curve["remaining"], curve["mean"], **PAPER_LINE, **hollow, markevery=every, gid=f"paper:{arm}")
         if np.isfinite(self.dense):
             ax.axhline(self.dense, **DENSE_LINE, zorder=1.8, gid="dense")
         for arm, curve in self.ours.items():
-            look = {"color": LOOKS[arm].colour, "marker": LOOKS[arm].marker}
+            look = {"color": self.looks[arm].colour, "marker": self.looks[arm].marker}
             _draw_curve(ax, curve, "remaining", _apart(ax, curve["remaining"]), arm, **look)
         if not self.ours:
             _say_not_run(ax)
@@ -316,8 +400,10 @@ class Panel:
             seen.append(f"dense network {self.text(self.dense)}")
         for arm, curve in self.ours.items():
             turn, last = self._turn(curve), self._point(curve.iloc[-1])
-            seen.append(f"{LOOKS[arm].name} {turn}" + (f", then {last}" if last not in turn else ""))
-        seen += [f"the paper's {LOOKS[arm].name} {self._turn(curve)}" for arm, curve in list(self.paper.items())[:1]]
+            seen.append(f"{self.looks[arm].name} {turn}" + (f", then {last}" if last not in turn else ""))
+        seen += [
+            f"the paper's {self.looks[arm].name} {self._turn(curve)}" for arm, curve in list(self.paper.items())[:1]
+        ]
         return f"{self.title}: {'; '.join(seen)}."
 
     def _turn(self, curve: pd.DataFrame) -> str:
@@ -346,6 +432,9 @@ def _paper_curve(network: str, arm: str, figure: str, quantity: str, variant: st
         "fig6": {"ticket": "dropout"},
         "fig10": {"ticket": "resetting"},
         "fig14": {"random": "random_sparsity"},
+        "fig17": {"redrawn": "sampled_from_ticket"},
+        "fig18": {"untrained": "prune_at_iter0"},
+        "fig25": dict(zip(NOISE, ("noise0.5", "noise1", "noise2", "noise3"), strict=True)),
     }
     name = names.get(figure, {}).get(arm, arm)
     curve = curves.paper(figure, network, name, quantity, variant).rename(columns={"percent_remaining": "remaining"})
@@ -420,7 +509,7 @@ def _against_remaining(
     late = measured[waiting & (measured["es"] >= 0.98 * measured["iterations"])]
 
     def draw(narrow: bool) -> Figure:
-        fig, axes = _plots([panel.title for panel in panels], "weights remaining (%)", narrow)
+        fig, axes = plots([panel.title for panel in panels], "weights remaining (%)", narrow)
         inches = fig.get_figwidth() / axes[0].get_gridspec().ncols - 0.55
         for ax, panel in zip(axes, panels, strict=True):
             _x_axis(ax, log, levels, inches, TICKS.get(network, CONV_TICKS), len(paper) > 0)
@@ -520,7 +609,7 @@ def _over_time(
     run = {line: _accuracies(trainings[line], end) for line in asked if line in trainings}
 
     def draw(narrow: bool) -> Figure:
-        fig, axes = _plots(list(panels), "training iteration", narrow, sharey=True)
+        fig, axes = plots(list(panels), "training iteration", narrow, sharey=True)
         for ax, lines in zip(axes, panels.values(), strict=True):
             present = [line for line in lines if line in run]
             for i, line in enumerate(present):
@@ -598,7 +687,7 @@ def _one_experiment(table: pd.DataFrame, network: str) -> pd.DataFrame:
     return found
 
 
-def _plots(titles: list[str], xlabel: str, narrow: bool, sharey=False) -> tuple[Figure, np.ndarray]:
+def plots(titles: list[str], xlabel: str, narrow: bool, sharey=False) -> tuple[Figure, np.ndarray]:
     """Plots side by side, four of them two by two; or in one column."""
     number = len(titles)
     columns = 1 if narrow else min(number, 3) if number != 4 else 2
@@ -623,9 +712,9 @@ def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, marked: list[int], gid: s
     ax.plot(curve[x], curve["mean"], markevery=marked, zorder=3, gid=gid, **look)
 
 
-def scale(trainings: pd.DataFrame) -> str:
+def scale(trainings: pd.DataFrame, bars: bool = True) -> str:
     """What the captions of this book say of trainings that are drawn against P_m, for what draws them elsewhere."""
-    return _words(_scale(trainings, levels=True), _bars(trainings, "point"))
+    return _words(_scale(trainings, levels=True), _bars(trainings, "point") if bars else "")
 
 
 def _say_not_run(ax: Axes) -> None:

@@ -33,6 +33,8 @@ class Found(NamedTuple):
 def _levels(t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | None = None):
     """The dense networks' quantity by trial, and one of an arm's: a line per level (P_m, from large to small), a column
     per trial, draws averaged, a hole where a trial has not come so far."""
+    if quantity not in t:
+        raise Missing("the weights of tickets, to look into")
     dense = _dense(t, quantity)
     pruned = t[(t["arm"] == arm) & (t["round"] > 0)]
     if pruned.empty:
@@ -109,11 +111,26 @@ def speedup(t, to=None, at=None):
     return Found(ratio[at], at)
 
 
-def gain(t, at, quantity="acc_es", over=None):
-    """How many points more accurate a ticket is than the dense network, or than another arm."""
-    dense, ticket = _level(t, quantity, "ticket", at)
+def gain(t, at, quantity="acc_es", over=None, arm="ticket"):
+    """How many points more accurate a ticket is, or another arm, than the dense network or than an arm."""
+    dense, mine = _level(t, quantity, arm, at)
     other = _level(t, quantity, over, at)[1] if over else dense
-    return Found((ticket - other).mean())
+    return Found((mine - other).mean())
+
+
+def kept(t, at, arm, over="reinit", quantity="acc_es"):
+    """How much of the tickets' lead over an arm another arm has, in percent."""
+    ticket, other, mine = (_level(t, quantity, name, at)[1] for name in ("ticket", over, arm))
+    lead = (ticket - other).mean()
+    if not lead > 0:
+        raise Missing(f"a lead of tickets over {over} at P_m {number(at)} %")
+    return Found(100 * (mine - other).mean() / lead)
+
+
+def ratio(t, at, of, to):
+    """How many times as large a quantity of a ticket is as another."""
+    one, other = (_level(t, quantity, "ticket", at)[1].mean() for quantity in (of, to))
+    return Found(one / other)
 
 
 def most(t, quantity, arm="ticket", to=None, at=None):
@@ -239,6 +256,11 @@ def best_gain(t, other, quantity, to):
     return Found(_best(t, quantity, to) - _best(other, quantity, to))
 
 
+def beside_other(t, other, quantity, at):
+    """How many times as large a quantity of a ticket is as in another setting."""
+    return Found(value(t, quantity, at).value / value(other, quantity, at).value)
+
+
 # --- of several settings ---------------------------------------------------------------------------------------------
 
 
@@ -319,8 +341,8 @@ def _between(t: pd.DataFrame, quantity: str, at: float) -> float:
 
 
 ONE = (earlier, faster, speedup, gain, most, falls, returns, smallest, lowest, highest, share, value, lead, behind)
-ONE += (unfinished,)
-TWO = (dense_gain, best_gain)
+ONE += (unfinished, kept, ratio)
+TWO = (dense_gain, best_gain, beside_other)
 MANY = (named_over_others, with_tickets, gained_by, with_size, slowest_to_fastest, weights_left)
 MEASURES: dict[str, Callable[..., Found]] = {m.__name__: m for m in (*ONE, *TWO, *MANY)}
 RATIOS = ("earlier", "faster", "speedup")

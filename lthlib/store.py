@@ -10,6 +10,7 @@ A file appears by renaming a finished one, so that it is whole or absent, whoeve
 same code: there, `pack` has put all the rows of an experiment into one file.
 """
 
+import gzip
 import os
 import shutil
 import time
@@ -27,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lthlib import lease, specs
-from lthlib.curves import COLUMNS, PROVENANCE, TRAINING
+from lthlib.curves import ANATOMY, COLUMNS, PROVENANCE, TRAINING
 from lthlib.errors import StoreError
 from lthlib.specs import TRUNKS, Rep, Spec
 
@@ -187,6 +188,34 @@ class Store:
             raise unwritable(target, error) from None
         return file
 
+    def anatomy(self, spec: Spec | None = None) -> pd.DataFrame:
+        """What is inside the tickets of all experiments, or of one, as `anatomy.pack` left it here."""
+        files = sorted(self.path.glob(f"{f'{spec.network}-{specs.key(spec)}' if spec else '*'}{INSIDE}"))
+        tables = []
+        for file in files:
+            try:
+                tables.append(pd.read_csv(file, usecols=ANATOMY)[ANATOMY])
+            except (OSError, EOFError, ValueError) as error:  # damaged, or another's; pandas' own are of the latter
+                raise StoreError(
+                    f"{file} cannot be read as an anatomy ({reason(error)}): restore it, or delete it and export again"
+                ) from None
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=ANATOMY)
+
+    def pack_anatomy(self, spec: Spec, table: pd.DataFrame) -> Path:
+        """Put what is inside the tickets of an experiment into this folder; that of other tickets there stays."""
+        there = self.anatomy(spec)
+        same = pd.MultiIndex.from_frame(there[TRAINING]).isin(pd.MultiIndex.from_frame(table[TRAINING]))
+        table = pd.concat([table, there[~same]]) if len(there) else table
+        table = table.sort_values([*TRAINING, "layer", "quantity", "x"])
+        file = self.path / f"{spec.network}-{specs.key(spec)}{INSIDE}"
+        packed = gzip.compress(table.to_csv(index=False, float_format="%.5g").encode(), mtime=0)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            replace_file(file, lambda path: path.write_bytes(packed))
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+        return file
+
     def _read(self, file: Path) -> pa.Table | None:
         try:
             table = read_table(file)
@@ -203,6 +232,9 @@ class Store:
 
     def _file(self, spec: Spec, rep: Rep, kind: str) -> Path:
         return self._folder(spec) / f"{stem(rep)}.{kind}"
+
+
+INSIDE = ".anatomy.csv.gz"
 
 
 def published() -> Store:

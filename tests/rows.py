@@ -41,6 +41,13 @@ LENET = {
     ],
     "oneshot": [("fig4c", "oneshot_ticket", {"es": "es", "acc_es": "acc_es"})],
     "oneshot_reinit": [("fig4c", "oneshot_reinit", {"es": "es", "acc_es": "acc_es"})],
+    "redrawn": [("fig17", "sampled_from_ticket", {"es": "es_test", "acc_es": "acc_es"})],
+    "untrained": [("fig18", "prune_at_iter0", {"es": "es_test", "acc_es": "acc_es"})],
+    # Of noise there are no early stops: the tickets'.
+    **{
+        arm: [("fig4a", "ticket", {"es": "es"}), ("fig25", theirs, {"acc_es": "acc_es"})]
+        for arm, theirs in zip(specs.NOISE, ("noise0.5", "noise1", "noise2", "noise3"), strict=True)
+    },
 }
 FIG5 = {"es": "es", "acc_es": "acc_es", "train_es": "train_es", "acc_end": "acc_end"}
 CONV = {

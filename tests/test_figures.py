@@ -222,7 +222,69 @@ def test_an_arm_has_one_colour_and_marker_in_all_figures(trainings):
     strategies = figures.two_strategies(as_strategies(trainings), "lenet")
     for ax in strategies.fig.axes:
         seen["continued"] |= {(line.get_color(), line.get_marker()) for line in drawn(ax, "continued")}
+    inside = curves.summarise(make_rows(arms=("ticket", "reinit", "redrawn", "untrained", *specs.NOISE), every=1000))
+    for figure in (figures.figure17, figures.figure18, figures.figure25):
+        for ax in figure(inside).fig.axes:
+            for arm in seen:
+                seen[arm] |= {(line.get_color(), line.get_marker()) for line in drawn(ax, arm)}
     assert seen == {arm: {(look.colour, look.marker)} for arm, look in ARMS.items()}
+
+
+def test_arms_of_appendix_f_lie_over_the_papers_own_curves():
+    trainings = curves.summarise(make_rows(arms=("ticket", "reinit", "redrawn", "untrained", *specs.NOISE), every=1000))
+    for figure, arms in (
+        (figures.figure17, {"redrawn": ("fig17", "sampled_from_ticket"), "ticket": ("fig4a", "ticket")}),
+        (figures.figure18, {"untrained": ("fig18", "prune_at_iter0"), "reinit": ("fig4a", "reinit")}),
+        (figures.figure25, {"noise_half": ("fig25", "noise0.5"), "noise_three": ("fig25", "noise3")}),
+    ):
+        shown = figure(trainings)
+        _, accuracy = shown.fig.axes
+        for arm, place in arms.items():
+            [theirs] = drawn(accuracy, f"paper:{arm}")
+            expected = curves.paper(place[0], "lenet", place[1], "acc_es")
+            np.testing.assert_array_equal(theirs.get_ydata(), expected["value"])
+            assert len(drawn(accuracy, arm)) == 1
+        all_inside(shown)
+
+
+def test_the_gap_is_in_points(trainings):
+    shown = figures.generalisation(trainings)
+    line = drawn(shown.fig.axes[1], "reinit")[0]
+    gaps = trainings[trainings["arm"] == "reinit"].groupby("round")["gap_end"].mean()
+    np.testing.assert_allclose(line.get_ydata(), gaps)
+    assert " points" in shown.alt
+    assert "%, with" not in shown.alt
+    all_inside(shown)
+
+
+def test_a_sweep_by_number_of_weights_puts_each_size_where_its_weights_are():
+    runs = {
+        name: curves.summarise(make_rows(trials=2, arms=("ticket",), every=1000, key=f"{i}" * 12))
+        for i, name in enumerate(("100-34", "300-100"))
+    }
+    runs["100-34"] = runs["100-34"].assign(weights=runs["100-34"]["weights"] // 3)
+    shown = figures.sweep(runs, "lenet", "hidden units", unlike=("width",), by_weights=True)
+    for ax in shown.fig.axes:
+        small, large = (drawn(ax, f"hidden units:{name}")[0] for name in runs)
+        np.testing.assert_allclose(3 * small.get_xdata(), large.get_xdata(), rtol=1e-2)
+        assert large.get_xdata()[0] == 266_200
+        assert ax.get_xlim()[0] > ax.get_xlim()[1], "many weights on the left"
+    assert [text.get_text() for text in shown.fig.legends[0].get_texts()] == ["100-34", "300-100"]
+    assert "against the number of weights remaining" in shown.caption
+    all_inside(shown)
+
+
+def test_an_accuracy_far_below_the_others_is_cut_off_and_said_so():
+    runs = {
+        rate: curves.summarise(make_rows(trials=1, arms=("ticket",), every=1000, key=f"{i}" * 12))
+        for i, rate in enumerate((0.0012, 0.0064))
+    }
+    low = runs[0.0064]
+    runs[0.0064] = low.assign(valacc_es=low["valacc_es"].where(low["round"] < 5, 30.0))
+    shown = figures.sweep(runs, "lenet", "learning rate", unlike=("lr",))
+    assert "are cut off" in shown.caption
+    assert shown.fig.axes[1].get_ylim()[0] > 80
+    assert "There is one training per point" in shown.caption
 
 
 def as_strategies(trainings):
@@ -304,6 +366,7 @@ def all_inside(shown):
                 t.get_window_extent() for t in ticks if ax.transData.transform((t.get_position()[0], 1))[0] < right
             ]
             assert len(labels) >= 4
+            labels.sort(key=lambda box: box.x0)  # an axis may run from right to left
             assert all(a.x1 < b.x0 for a, b in pairwise(labels)), (layout, "tick labels touch")
             boxes += labels
         for box in boxes:
@@ -818,11 +881,11 @@ def test_lengths_of_warmup_are_lines_from_light_to_dark():
     }
     shown = figures.warmups(runs, "resnet20")
     [ax] = shown.fig.axes
-    lines = [drawn(ax, f"warmup:{k}")[0] for k in (0, 5_000, 20_000)]
+    lines = [drawn(ax, f"iterations of warmup:{k}")[0] for k in (0, 5_000, 20_000)]
     lightness = [sum(to_rgb(line.get_color())) for line in lines]
     assert lightness == sorted(lightness, reverse=True)
     np.testing.assert_allclose(lines[2].get_ydata() - lines[0].get_ydata(), 2.0)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "5,000", "20,000"]
+    assert [text.get_text() for text in shown.fig.legends[0].get_texts()] == ["0", "5,000", "20,000"]
     assert "warmup 0 instead" not in shown.caption
     assert "Not drawn" not in shown.caption
     all_inside(shown)
@@ -832,8 +895,8 @@ def test_a_warmup_that_was_run_at_another_scale_is_named_and_not_drawn():
     runs = {k: curves.summarise(make_deep("resnet20", "warmup", warmup=k)) for k in (0, 500, 20_000)}
     runs[0] = runs[0].assign(data="mnist5k")
     shown = figures.warmups({**runs, 700: runs[500]}, "resnet20")
-    assert [text.get_text() for text in shown.fig.axes[0].get_legend().get_texts()] == ["500", "20,000"]
-    assert "no length of its own here: 0 and 700." in shown.caption
+    assert [text.get_text() for text in shown.fig.legends[0].get_texts()] == ["500", "20,000"]
+    assert "for another scale or none of its own here: 0 and 700." in shown.caption
 
 
 def test_layer_wise_tickets_do_not_lie_over_the_papers_global_ones():
