@@ -124,12 +124,12 @@ def experiments(
 
 def settings(names: str, network: str) -> list[str]:
     """The settings named in "lr0.1,warmup", all of them a network's. No name is no setting."""
-    return _among(names, specs.SETTINGS[network], "setting", f" of {network}")
+    return among(names, specs.SETTINGS[network], "setting", f" of {network}")
 
 
 def scopes(names: str) -> list[str]:
     """The scopes of pruning named in "global,layer"."""
-    return _among(names, specs.SCOPES, "scope")
+    return among(names, specs.SCOPES, "scope")
 
 
 def numbers(text: str) -> list[int]:
@@ -140,7 +140,8 @@ def numbers(text: str) -> list[int]:
         raise SpecError(f"these are whole numbers with commas between them, not {text!r}") from None
 
 
-def _among(text: str, known: Collection[str], what: str, whose: str = "") -> list[str]:
+def among(text: str, known: Collection[str], what: str, whose: str = "") -> list[str]:
+    """The names in "one,other", all of them known; SpecError, with what they are names of, for another."""
     names = _names(text) or []
     for name in names:
         if name not in known:

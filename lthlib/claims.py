@@ -224,16 +224,18 @@ def _judge_range(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]
 def _measure(part: dict, chosen: list[pd.DataFrame]) -> tuple[Found, np.ndarray]:
     """What a part of a claim is on the means over trials, and on each trial alone at the level that the means chose."""
     ((name, args),) = part["measure"].items()
+    trials = set.intersection(*(set(t["trial"]) for t in chosen))
+    if not trials:
+        raise Missing("a trial run in all settings that are compared")
+    # Settings are compared trial by trial: the same initial weights and order of the data in each.
+    chosen = [t[t["trial"].isin(trials)] for t in chosen]
     chosen = [t[[c for c in t if c not in PROVENANCE]].assign(late=t["es"] >= t["iterations"]) for t in chosen]
     with np.errstate(divide="ignore", invalid="ignore"):
         found = MEASURES[name](*_handed(part, chosen), **args)
         if not np.isfinite(found.value):
             raise Missing("a training whose early stop comes after its start")
         chosen = [t.assign(late=False) for t in chosen]
-        alone = [
-            _alone(part, found.at, [t[t["trial"] == trial] for t in chosen])
-            for trial in sorted(set.intersection(*(set(t["trial"]) for t in chosen)))
-        ]
+        alone = [_alone(part, found.at, [t[t["trial"] == trial] for t in chosen]) for trial in sorted(trials)]
     alone = np.array([value for value in alone if np.isfinite(value)])
     if not len(alone):
         raise Missing("a trial that holds all it compares")

@@ -29,7 +29,6 @@ from lthlib.store import Store
 PAGE, DATA = "book/explorer.md", "book/_static/explorer-data.js"
 STILL, NARROW = "book/_static/explorer.png", "book/_static/explorer-narrow.png"
 FIRST = "fc1.weight"  # the layer that is mapped
-LAYERS = {FIRST: "hidden layer 1", "fc2.weight": "hidden layer 2", "out.weight": "output layer"}
 ARMS = ("ticket", "reinit", "random")
 QUANTITIES = ("es", "acc_es", "acc_0")  # early stop, test accuracy there, and before the first step
 KEPT = "."  # what no pruning has removed
@@ -78,7 +77,7 @@ def _layer(name: str, alive: list[np.ndarray], theta0: np.ndarray) -> dict[str, 
     """How many weights of a layer are left after each round, and the histogram of their initial values."""
     end = float(np.abs(theta0).max())
     counts = [np.histogram(theta0[mask], BINS, (-end, end))[0].tolist() for mask in alive]
-    return {"name": LAYERS[name], "left": [int(mask.sum()) for mask in alive], "end": end, "initial": counts}
+    return {"name": style.LAYERS[name], "left": [int(mask.sum()) for mask in alive], "end": end, "initial": counts}
 
 
 def _letters(alive: list[np.ndarray]) -> str:

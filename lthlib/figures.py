@@ -189,8 +189,11 @@ def sweep(
         for ax, panel in zip(axes, panels, strict=True):
             if by_weights:
                 ax.set_xscale("log")
+                most, least = max(total.values()), drawn["weights"].min()
+                ax.set_xlim(1.14 * most, least / 1.14)
+                ax.set_xticks([t for t in COUNTS if least <= t <= most], minor=False)
                 ax.xaxis.set_major_formatter("{x:,.0f}")
-                ax.invert_xaxis()
+                ax.minorticks_off()
                 weighed = {
                     name: c.assign(remaining=c["remaining"] / 100 * total[name]) for name, c in panel.ours.items()
                 }
@@ -310,6 +313,7 @@ CONV_TICKS = (100, 51.4, 26.5, 13.7, 7.1, 3.7, 1.9, 1.0)  # Figure 5, for all it
 RESNET_TICKS = (100, 64.4, 41.7, 27.1, 17.8, 11.8, 8.0, 5.5)  # Figure 8
 VGG_TICKS = (100, 41.0, 16.8, 6.9, 2.8, 1.2, 0.5, 0.2, 0.1)  # Figure 7
 TICKS = {"lenet": PAPER_TICKS, "resnet20": RESNET_TICKS, "vgg19": VGG_TICKS}  # others: CONV_TICKS
+COUNTS = (300_000, 100_000, 30_000, 10_000, 3_000, 1_000, 300)  # of weights, Figure 31
 LINEAR_TICKS = (100, 87.5, 75.0, 62.6, 50.1, 37.6, 25.1, 12.7)  # Figure 4c
 WINDOW = {"lenet": 6.0}  # percentage points of accuracy below the best that a panel shows; other networks: 15
 

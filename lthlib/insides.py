@@ -14,9 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
 from lthlib.figures import plots, scale
-from lthlib.style import DENSE_LINE, GREY, LOOKS, Shown, level, shade, shown
+from lthlib.style import DENSE_LINE, GREY, LAYERS, LOOKS, Shown, level, shade, shown
 
-INTO = {"fc1.weight": "hidden layer 1", "fc2.weight": "hidden layer 2", "out.weight": "output layer"}
 OUT_OF = {"fc1.weight": "pixels", "fc2.weight": "hidden layer 1", "out.weight": "hidden layer 2"}
 BLUE = LOOKS["ticket"].colour
 SHADES = (-0.45, 0.1, 0.55)  # of levels, from many weights to few
@@ -42,7 +41,7 @@ class Line(NamedTuple):
 
 def initial_values(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
     """Figures 15 and 16: the distribution of the surviving weights' initial values, a line for each level."""
-    panels = {f"Initial values, {INTO[layer]}": _by_level(t, "initial") for layer, t in _layers(anatomy)}
+    panels = {f"Initial values, {LAYERS[layer]}": _by_level(t, "initial") for layer, t in _layers(anatomy)}
     what = (
         "Density of the initial values of the weights that are left, in standard deviations of their layer's, by the "
     )
@@ -59,7 +58,7 @@ def movement(anatomy: pd.DataFrame, trainings: pd.DataFrame, n: int = 8) -> Show
         for layer, t in _layers(here):
             lines = [_density(t, f"{kind}_in", "in the ticket", {"color": BLUE})]
             lines.append(_density(t, f"{kind}_rest", "the rest", rest))
-            panels[f"{title}, {INTO[layer]}"] = lines
+            panels[f"{title}, {LAYERS[layer]}"] = lines
     left = here["remaining"].iloc[0] if len(here) else np.nan
     what = (
         "Density of |w′ − w|, how far training of the dense network moved a weight, and of |w′| − |w|, how much larger "
@@ -71,7 +70,7 @@ def movement(anatomy: pd.DataFrame, trainings: pd.DataFrame, n: int = 8) -> Show
 def connections(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
     """Figures 21 to 24: how the connections that are left spread over units, incoming and outgoing."""
     pruned = anatomy[anatomy["round"] > 0]
-    panels = {f"Into {INTO[layer]}": _by_level(t, "incoming") for layer, t in _layers(pruned)}
+    panels = {f"Into {LAYERS[layer]}": _by_level(t, "incoming") for layer, t in _layers(pruned)}
     panels |= {f"Out of {OUT_OF[layer]}": _by_level(t, "outgoing") for layer, t in _layers(pruned)}
     what = (
         "Density over units of the share of their incoming (above) and outgoing (below) connections that are left, by "
@@ -83,7 +82,7 @@ def connections(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
 def overlaps(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
     """How much of a ticket is in other masks of as many weights."""
     panels = {
-        f"Overlap, {INTO[layer]} (%)": [
+        f"Overlap, {LAYERS[layer]} (%)": [
             _measured(t, name, *look) for name, look in RIVALS.items() if (t["quantity"] == name).any()
         ]
         for layer, t in _layers(anatomy[anatomy["round"] > 0])
@@ -97,7 +96,7 @@ def overlaps(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
 
 
 def _layers(anatomy: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
-    return [(layer, anatomy[anatomy["layer"] == layer]) for layer in INTO]
+    return [(layer, anatomy[anatomy["layer"] == layer]) for layer in LAYERS]
 
 
 def _by_level(t: pd.DataFrame, quantity: str) -> list[Line]:

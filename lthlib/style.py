@@ -50,6 +50,8 @@ BESIDE = {
     "layer": Arm("layer by layer", "tickets pruned layer by layer", "#8172B3", "X"),
 }
 LOOKS = ARMS | BESIDE
+# Lenet's, by the weights that lead into them.
+LAYERS = {"fc1.weight": "hidden layer 1", "fc2.weight": "hidden layer 2", "out.weight": "output layer"}
 INK, GREY, PALE = "#222222", "#666666", "#D9D9D9"
 DENSE_LINE = {"color": INK, "linestyle": ":", "linewidth": 1.0}
 # matplotlib's own dashes scale with the line; these are in points, the same length in every figure.

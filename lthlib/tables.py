@@ -2,14 +2,17 @@
 
 import json
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from html import escape
 
 import pandas as pd
 
 from lthlib import specs
 from lthlib.curves import TRAINING, extent, paper, spread, summarise
+from lthlib.measures import number
 from lthlib.specs import ARMS, NAMES, PAPER
+from lthlib.style import LAYERS, listed
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,70 @@ def rounds(rows: pd.DataFrame) -> Table:
     order = table["arm"].map(list(ARMS).index)
     caption = f"{who}; {trainings['data_label'].iloc[0]}; {trainings['iterations'].max():,} iterations per training."
     return Table(table.assign(order=order).sort_values(["order", "round"]).drop(columns="order"), caption)
+
+
+def inputs(rows: pd.DataFrame, network: str) -> Table:
+    """The dense network by how its inputs are scaled, of which the paper says nothing, beside the paper's own. Trials
+    are alike in everything else: initial weights, order of the data and all other settings."""
+    trainings = summarise(rows[(rows["network"] == network) & (rows["arm"] == "ticket") & (rows["round"] == 0)])
+    settings = trainings["spec"].astype(str).map(json.loads)
+    extents = {f.name for f in fields(specs.Spec) if f.metadata.get("extent")}
+    alike = settings.map(lambda s: json.dumps({n: v for n, v in s.items() if n not in {"inputs", *extents}}))
+    trainings = trainings.assign(inputs=settings.map(lambda s: s["inputs"]))
+    groups = [t for _, t in trainings.groupby(alike) if t["inputs"].nunique() > 1]
+    found = max(groups, key=lambda t: t["inputs"].nunique(), default=trainings)
+    trials = set.intersection(*(set(t["trial"]) for _, t in found.groupby("inputs")))
+    found = found[found["trial"].isin(trials)]
+    (lowest, highest), (worst, best) = PAPER_DENSE[network]["es"], PAPER_DENSE[network]["acc_es"]
+    lines = [
+        {
+            "inputs": specs.INPUTS[name],
+            "early stop (iteration)": f"{t['es'].mean():,.0f}",
+            "test accuracy there (%)": f"{t['acc_es'].mean():.2f}",
+            "within the paper's trials": listed(
+                [
+                    *(["early stop"] if lowest <= t["es"].mean() <= highest else []),
+                    *(["accuracy"] if worst <= t["acc_es"].mean() <= best else []),
+                ]
+                or ["neither"]
+            ),
+        }
+        for name, t in found.groupby("inputs")
+    ]
+    lines.append(
+        {
+            "inputs": "the paper's trials",
+            "early stop (iteration)": f"{lowest:,} to {highest:,}",
+            "test accuracy there (%)": f"{worst} to {best}",
+            "within the paper's trials": "",
+        }
+    )
+    caption = (
+        "The paper does not say how pixels become inputs, and it matters. "
+        f"Dense {NAMES[network]}, {found['data_label'].iloc[0]}, {found['iterations'].iloc[0]:,} iterations; "
+        f"n = {len(trials)}: the same initial weights and order of the data in every line."
+    )
+    return Table(pd.DataFrame(lines), caption)
+
+
+def inside(anatomy: pd.DataFrame, measures: Mapping[str, str], rounds: Iterable[int] = (0, 4, 8, 12)) -> Table:
+    """What `anatomy` measured, by name and what the page calls it, at some rounds: means over trials, and ranges."""
+    found = anatomy[anatomy["x"].isna() & anatomy["round"].isin(list(rounds))]
+    lines = []
+    for quantity, said in measures.items():
+        for remaining, level in found[found["quantity"] == quantity].groupby("remaining"):
+            values = {layer: t["value"] for layer, t in level.groupby("layer")}
+            cells = {LAYERS[layer]: _over_trials(values[layer]) for layer in LAYERS if layer in values}
+            lines.append({"": said, "weights remaining (%)": f"{remaining:.1f}", **cells})
+    lines.sort(key=lambda line: (list(measures.values()).index(line[""]), -float(line["weights remaining (%)"])))
+    n = found["trial"].nunique()
+    who = "One trial." if n == 1 else f"Means over {n} trials, and from the smallest to the largest."
+    return Table(pd.DataFrame(lines), who)
+
+
+def _over_trials(values: pd.Series) -> str:
+    spread = f" ({number(values.min())} to {number(values.max())})" if len(values) > 1 else ""
+    return f"{number(values.mean())}{spread}"
 
 
 # The smallest and largest of the paper's five dense networks, from the error bars of Figures 4a and 5.

@@ -22,9 +22,11 @@ WITH_FIGURES = {
     "04-dropout": 1,
     "05-vgg-and-resnet": 1,
     "06-two-strategies": 1,
+    "07-inside-tickets": 8,
+    "08-explorations": 2,
 }
 TINY = {"trials": 2, "rounds": 3, "iterations": 60, "networks": "conv2,resnet20"}
-TINY |= {"settings": "warmup", "scope": "global", "warmups": ""}
+TINY |= {"settings": "warmup", "scope": "global", "warmups": "", "factors": "rate,size", "branch_step": 3}
 
 
 @pytest.fixture(scope="module")

@@ -494,6 +494,21 @@ def test_an_unfinished_training_is_counted_as_one_if_it_has_the_papers_length():
     assert "slowest: reproduced" in line(late, "G1")["why"]
 
 
+def test_settings_are_compared_on_the_trials_that_both_have():
+    glorot = sparse(make_rows(trials=3, rounds=12, arms=("ticket",), key="a" * 12))
+    lucky = glorot["trial"].map({0: 0.0, 1: 0.5, 2: 1.0})
+    glorot = glorot.assign(val_acc=glorot["val_acc"] + lucky)
+    sigma = sparse(make_rows(trials=3, rounds=12, arms=("ticket",), key="b" * 12, sigma=0.1))
+    found = line(pd.concat([glorot, sigma[sigma["trial"] == 0]]), "G5")
+    assert found["n"] == 1
+    assert found["ours"] == pytest.approx(found["low"])
+    assert abs(found["ours"]) < 0.2, "not the half point by which the other trials are better"
+    assert (
+        "a trial run in all settings"
+        in line(pd.concat([glorot[glorot["trial"] > 0], sigma[sigma["trial"] == 0]]), "G5")["why"]
+    )
+
+
 def test_what_an_arm_keeps_of_the_tickets_lead():
     rows = sparse(make_rows(trials=2, rounds=16, arms=("ticket", "reinit")))
     tickets = rows[(rows["arm"] == "ticket") & (rows["round"] > 0)]
