@@ -7,6 +7,7 @@ keeps and `results/` does not: there the table lies beside the rows.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 import torch
 
 from lthlib import networks, tickets, work
-from lthlib.curves import ANATOMY
+from lthlib.curves import ANATOMY, DRAWN, TRAINING
 from lthlib.specs import CONTINUING, Rep, Spec, key
 from lthlib.store import Store
 
@@ -24,8 +25,8 @@ MEASURES = {
     "left": "weights that are left",
     "positive": "survivors whose initial value is positive, in percent",
     "valley": "the deepest valley between two peaks of the survivors' initial values; below 1 there are two",
-    "valley_out": "the same of the shares of outgoing connections that the units of the layer before keep",
-    "uneven_in": "standard deviation over units of the share of incoming connections left, over its mean",
+    "valley_out": "the same of the numbers of outgoing connections that the units of the layer before keep",
+    "uneven_in": "standard deviation over units of the share of incoming connections left, over that of a random mask",
     "uneven_out": "the same of the outgoing connections of the layer before",
     "moved": "how far training moved the ticket's weights in the dense network, over how far the others (means)",
     "away": "percent of the ticket's weights that training made larger in the dense network, less that of the others",
@@ -45,7 +46,6 @@ HISTOGRAMS = {
     "incoming": "units' shares of incoming connections that are left",
     "outgoing": "the same of the outgoing connections of the layer before",
 }
-DRAWN = (0, 4, 8, 12)  # rounds whose histograms are kept: P_m 100, 41.0, 16.9 and 7.0 %, the paper's
 
 Masks = dict[str, np.ndarray]  # one network's, booleans
 
@@ -69,7 +69,8 @@ def every(store: Store, rows: pd.DataFrame) -> pd.DataFrame:
     """The anatomy of all tickets of these rows that a store has: of those exported to it, or that it keeps."""
     kept = [of(_whole(spec, rows), store) for spec in store.experiments(rows)]
     found = [table for table in (store.anatomy(), *kept) if len(table)]
-    return pd.concat(found, ignore_index=True) if found else store.anatomy()
+    every = pd.concat(found, ignore_index=True) if found else store.anatomy()
+    return every.drop_duplicates([*TRAINING, "layer", "quantity", "x"], ignore_index=True)
 
 
 def pack(spec: Spec, store: Store, target: str | Path) -> Path | None:
@@ -142,10 +143,10 @@ def _scalars(theta0, dense, theta_j, mask, sigma: float) -> dict[str, float]:
     found = {
         "left": mask.sum(),
         "positive": 100 * (values > 0).mean(),
-        "valley": valley(values / sigma, -2, 2, 8),
-        "uneven_in": _unevenness(mask.mean(1)),
-        "uneven_out": _unevenness(mask.mean(0)),
-        "valley_out": valley(mask.mean(0), 0, mask.mean(0).max(), 10),
+        "valley": valley(values / sigma, np.linspace(-2, 2, 9)),
+        "valley_out": valley(mask.sum(0), _whole_numbers(mask.sum(0).max())),
+        "uneven_in": _unevenness(mask),
+        "uneven_out": _unevenness(mask.T),
         "rank": _spearman(np.abs(values), np.abs(theta_j[mask])),
         "shared_chance": 100 * mask.mean(),
     }
@@ -155,21 +156,45 @@ def _scalars(theta0, dense, theta_j, mask, sigma: float) -> dict[str, float]:
     return found
 
 
-def valley(values: np.ndarray, low: float, high: float, bins: int) -> float:
+def valley(values: np.ndarray, edges: np.ndarray) -> float:
     """How deep the deepest valley of a distribution is: over bins between two peaks, with at least a tenth of the
-    values on either side, the smallest count over that of the lower peak. Of a Gaussian it is above 1; two peaks have
-    one below."""
-    counts = np.histogram(values, bins, (low, high))[0]
+    values on either side, the smallest count over that of the lower peak; and this over what it is, on average, of as
+    many values that are spread evenly. A Gaussian has about 1.3; below 1 there are two peaks."""
+    counts = np.histogram(values, edges)[0]
+    return _depth(counts) / _flat(int(counts.sum()), len(counts))
+
+
+def _depth(counts: np.ndarray) -> float:
     depths = [
         counts[i] / min(counts[:i].max(), counts[i + 1 :].max())
-        for i in range(1, bins - 1)
-        if min(counts[:i].sum(), counts[i + 1 :].sum()) >= max(1, 0.1 * len(values))
+        for i in range(1, len(counts) - 1)
+        if min(counts[:i].sum(), counts[i + 1 :].sum()) >= max(1, 0.1 * counts.sum())
     ]
     return min(depths, default=np.nan)
 
 
-def _unevenness(shares: np.ndarray) -> float:
-    return shares.std() / shares.mean() if shares.any() else np.nan
+@cache
+def _flat(values: int, bins: int) -> float:
+    """The depth of an even distribution is below 1, the more so the fewer values there are: it is a smallest count."""
+    draws = np.random.default_rng(0).multinomial(values, np.full(bins, 1 / bins), 500)
+    return float(np.nanmean([_depth(counts) for counts in draws])) if values >= bins else np.nan
+
+
+def _whole_numbers(most: int, bins: int = 10) -> np.ndarray:
+    """Edges of about as many bins that hold equally many whole numbers, from 0 to the most."""
+    step = -(-(int(most) + 1) // bins)
+    return np.arange(0, most + 1 + step, step) - 0.5
+
+
+def _unevenness(mask: np.ndarray) -> float:
+    """Of units' shares of the connections of a mask [units, connections], over that of as many at random places."""
+    shares, (units, connections) = mask.mean(1), mask.shape
+    left = mask.mean()
+    if units < 2 or left in (0, 1):
+        return np.nan
+    # Hypergeometric: each unit has `connections` of the layer's places, of which a part is left.
+    chance = left * (1 - left) / connections * (units * connections - connections) / (units * connections - 1)
+    return shares.std() / np.sqrt(chance)
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:

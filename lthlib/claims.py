@@ -167,9 +167,10 @@ def _sign_alone(part: dict) -> bool:
 def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
     """A verdict, and why, from the value on the means and from the same value for each trial alone.
 
-    reproduced      the sign is the text's, in the mean and in most trials, and the size agrees with the text's value
-                    up to the larger of the tolerance (the range of the paper's trials) and half of our own range;
-                    one-sided claims may overshoot; a range must hold at the stated share of its levels
+    reproduced      the sign is the text's, in the mean and in most trials (in all, where the claim says `every`), and
+                    the size agrees with the text's value up to the larger of the tolerance (the range of the paper's
+                    trials) and half of our own range; one-sided claims may overshoot; a range must hold at the stated
+                    share of its levels
     partly          the sign holds but the size does not, or only agrees with the paper's figure; or a range holds at
                     half of its levels; or one trial alone shows an effect no larger than the paper's trial range; or
                     only some parts (networks, arms) of the claim are reproduced or have been run
@@ -183,7 +184,8 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
     bare = _sign_alone(part)
     side = np.sign(text - neutral) or (bare and {"at least": 1, "at most": -1}.get(part["direction"], 0))
     same = (alone - neutral) * side > (-1e-9 if bare else 0)
-    holds = side == 0 or ((value - neutral) * side > (-1e-9 if bare else 0) and same.mean() > 0.5)
+    most = same.all() if part.get("every") else same.mean() > 0.5
+    holds = side == 0 or ((value - neutral) * side > (-1e-9 if bare else 0) and most)
     level = part["unit"] == "P_m"
     said = f"the text's P_m {number(text)} %" if level else f"the text's {number(text)} {part['unit']}"
     if holds and (how := _agrees(part, value, text, alone)):

@@ -386,7 +386,7 @@ class Panel:
             look = {"color": self.looks[arm].colour, "marker": self.looks[arm].marker}
             _draw_curve(ax, curve, "remaining", _apart(ax, curve["remaining"]), arm, **look)
         if not self.ours:
-            _say_not_run(ax)
+            say_not_run(ax)
         if self.log:
             ax.set_yscale("log")
             ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -621,7 +621,7 @@ def _over_time(
             if present:
                 ax.legend(loc="lower right", title="weights remaining", title_fontsize=8, fontsize=8, borderaxespad=0.2)
             else:
-                _say_not_run(ax)
+                say_not_run(ax)
             ax.set(xlim=(0, end), ylim=_upper_part(list(run.values())) if run else None)
             ax.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             ax.xaxis.set_major_formatter("{x:,.0f}")
@@ -721,7 +721,7 @@ def scale(trainings: pd.DataFrame, bars: bool = True) -> str:
     return _words(_scale(trainings, levels=True), _bars(trainings, "point") if bars else "")
 
 
-def _say_not_run(ax: Axes) -> None:
+def say_not_run(ax: Axes) -> None:
     box = {"facecolor": "white", "edgecolor": PALE, "boxstyle": "round,pad=0.5"}
     ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", va="center", color=INK, bbox=box)
 

@@ -13,18 +13,34 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
-from lthlib.figures import plots, scale
+from lthlib.figures import plots, say_not_run, scale
 from lthlib.style import DENSE_LINE, GREY, LAYERS, LOOKS, Shown, level, shade, shown
+from lthlib.tables import over_trials
 
 OUT_OF = {"fc1.weight": "pixels", "fc2.weight": "hidden layer 1", "out.weight": "hidden layer 2"}
 BLUE = LOOKS["ticket"].colour
 SHADES = (-0.45, 0.1, 0.55)  # of levels, from many weights to few
-RIVALS = {  # what a ticket is compared with
-    "shared_oneshot": ("chosen at once, after training", LOOKS["oneshot"].colour, "^"),
-    "shared_continued": ("found by training on", LOOKS["continued"].colour, "P"),
-    "shared_untrained": ("largest initial weights", LOOKS["untrained"].colour, "*"),
-    "shared_trials": ("tickets of other trials", BLUE, "o"),
-    "shared_chance": ("chance", GREY, ""),
+RIVALS = {  # what a ticket is compared with: in the legend, in the caption, its colour and marker
+    "shared_oneshot": (
+        "chosen at once, after training",
+        "what would be left if all were pruned at once after the first training",
+        LOOKS["oneshot"].colour,
+        "^",
+    ),
+    "shared_continued": (
+        "found by training on",
+        "the ticket found by training on between prunings",
+        LOOKS["continued"].colour,
+        "P",
+    ),
+    "shared_untrained": (
+        "largest initial weights",
+        "the largest initial weights",
+        LOOKS["untrained"].colour,
+        "*",
+    ),
+    "shared_trials": ("tickets of other trials", "the tickets of the other trials", BLUE, "o"),
+    "shared_chance": ("chance", "a random mask", GREY, ""),
 }
 
 
@@ -49,9 +65,10 @@ def initial_values(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
     return _drawn(panels, "initial value (σ)", what, anatomy, trainings, ["initial"])
 
 
-def movement(anatomy: pd.DataFrame, trainings: pd.DataFrame, n: int = 8) -> Shown:
+def movement(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
     """Figures 19 and 20: how far the dense network's training moves weights, those of a ticket and the rest."""
-    here = anatomy[anatomy["round"] == n]
+    moved = anatomy[anatomy["quantity"] == "moved_in"]
+    here = anatomy[anatomy["round"] == (8 if (moved["round"] == 8).any() else moved["round"].max())]
     rest = {"color": GREY}
     panels = {}
     for kind, title in (("moved", "How far"), ("grown", "Away from zero")):
@@ -59,10 +76,10 @@ def movement(anatomy: pd.DataFrame, trainings: pd.DataFrame, n: int = 8) -> Show
             lines = [_density(t, f"{kind}_in", "in the ticket", {"color": BLUE})]
             lines.append(_density(t, f"{kind}_rest", "the rest", rest))
             panels[f"{title}, {LAYERS[layer]}"] = lines
-    left = here["remaining"].iloc[0] if len(here) else np.nan
+    which = f"with {level(here['remaining'].iloc[0])} left " if len(here) else ""
     what = (
         "Density of |w′ − w|, how far training of the dense network moved a weight, and of |w′| − |w|, how much larger "
-        f"it became, of the weights that the ticket with {level(left)} left keeps and of the others."
+        f"it became, of the weights that the ticket {which}keeps and of the others."
     )
     return _drawn(panels, "change of the weight", what, here, trainings, ["moved_in", "grown_in"], tall=0.97)
 
@@ -81,18 +98,19 @@ def connections(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
 
 def overlaps(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
     """How much of a ticket is in other masks of as many weights."""
+    pruned = anatomy[anatomy["round"] > 0]
+    rivals = {name: rival for name, rival in RIVALS.items() if (pruned["quantity"] == name).any()}
     panels = {
         f"Overlap, {LAYERS[layer]} (%)": [
-            _measured(t, name, *look) for name, look in RIVALS.items() if (t["quantity"] == name).any()
+            _measured(t, name, label, colour, marker) for name, (label, _, colour, marker) in rivals.items()
         ]
-        for layer, t in _layers(anatomy[anatomy["round"] > 0])
+        for layer, t in _layers(pruned)
     }
     what = (
         "The part of a ticket's weights that is also in another mask of as many, against the percentage of weights "
-        "remaining: what would be left if all were pruned at once after the first training, the ticket found by "
-        "training on, the largest initial weights, the tickets of other trials, and a random mask."
+        f"remaining. The other mask is {', or '.join(said for _, said, *_ in rivals.values())}."
     )
-    return _drawn(panels, "weights remaining (%)", what, anatomy, trainings, list(RIVALS), log=True)
+    return _drawn(panels, "weights remaining (%)", what, anatomy, trainings, list(rivals), log=True)
 
 
 def _layers(anatomy: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -134,24 +152,26 @@ def _drawn(
     tall: float = 1.0,
 ) -> Shown:
     """`tall`: the part of a panel's values that it shows, where a few lie far above."""
+    panels = {title: [line for line in lines if len(line.x)] for title, lines in panels.items()}
 
     def draw(narrow: bool) -> Figure:
         fig, axes = plots(list(panels), xlabel, narrow)
         for ax, lines in zip(axes, panels.values(), strict=True):
-            _panel(ax, lines, log, tall)
+            _panel(ax, lines, log, tall) if lines else say_not_run(ax)
         looks = {line.label: line.look for lines in panels.values() for line in lines}
         handles = [Line2D([], [], **look, label=label) for label, look in looks.items()]
-        rows = -(-len(handles) // max(1, int(fig.get_figwidth() / 1.9)))
-        fig.legend(handles=handles, loc="outside upper left", ncols=-(-len(handles) // rows))
-        fig.set_figheight(fig.get_figheight() + 0.2 * rows)
+        if handles:
+            rows = -(-len(handles) // max(1, int(fig.get_figwidth() / 1.9)))
+            fig.legend(handles=handles, loc="outside upper left", ncols=-(-len(handles) // rows))
+            fig.set_figheight(fig.get_figheight() + 0.2 * rows)
         return fig
 
-    trials = anatomy["trial"].nunique()
     cut = "Peaks are cut off." if tall < 1 else ""
-    bands = f"Lines are means over {trials} trials, bands run from the smallest to the largest." if trials > 1 else ""
+    some = anatomy["trial"].nunique() > 1
+    bands = f"Lines: {over_trials(anatomy).lower()}; bands run from the smallest to the largest." if some else ""
     own = trainings[(trainings["arm"] == "ticket") & trainings["trial"].isin(anatomy["trial"])]
     caption = " ".join(part for part in (what, scale(own, bars=False), bands, cut) if part)
-    alt = " ".join(f"{title}: {'; '.join(map(_said, lines))}." for title, lines in panels.items())
+    alt = " ".join(f"{title}: {'; '.join(map(_said, lines)) or 'not run'}." for title, lines in panels.items())
     table = anatomy[anatomy["quantity"].isin([*quantities, *(q.replace("_in", "_rest") for q in quantities)])].copy()
     table.attrs["name"] = "-".join([*table["network"].unique(), *table["key"].unique(), *quantities[:2]])
     return shown(draw, caption, alt, table)

@@ -33,7 +33,7 @@ class Found(NamedTuple):
 def _levels(t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | None = None):
     """The dense networks' quantity by trial, and one of an arm's: a line per level (P_m, from large to small), a column
     per trial, draws averaged, a hole where a trial has not come so far."""
-    if quantity not in t:
+    if quantity not in t or t[quantity].isna().all():
         raise Missing("the weights of tickets, to look into")
     dense = _dense(t, quantity)
     pruned = t[(t["arm"] == arm) & (t["round"] > 0)]

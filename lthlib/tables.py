@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from html import escape
 
+import numpy as np
 import pandas as pd
 
 from lthlib import specs
-from lthlib.curves import TRAINING, extent, paper, spread, summarise
+from lthlib.claims import ENOUGH, bootstrap
+from lthlib.curves import DRAWN, TRAINING, extent, paper, spread, summarise
 from lthlib.measures import number
 from lthlib.specs import ARMS, NAMES, PAPER
 from lthlib.style import LAYERS, listed
@@ -209,10 +211,10 @@ def inputs(rows: pd.DataFrame, network: str) -> Table:
     """The dense network by how its inputs are scaled, of which the paper says nothing, beside the paper's own. Trials
     are alike in everything else: initial weights, order of the data and all other settings."""
     trainings = summarise(rows[(rows["network"] == network) & (rows["arm"] == "ticket") & (rows["round"] == 0)])
-    settings = trainings["spec"].astype(str).map(json.loads)
-    extents = {f.name for f in fields(specs.Spec) if f.metadata.get("extent")}
-    alike = settings.map(lambda s: json.dumps({n: v for n, v in s.items() if n not in {"inputs", *extents}}))
-    trainings = trainings.assign(inputs=settings.map(lambda s: s["inputs"]))
+    asked = trainings["spec"].astype(str).map(specs.from_json)
+    extents = {f.name: f.default for f in fields(specs.Spec) if f.metadata.get("extent")}
+    alike = asked.map(lambda spec: specs.as_json(replace(spec, inputs="raw", **extents)))
+    trainings = trainings.assign(inputs=asked.map(lambda spec: spec.inputs))
     groups = [t for _, t in trainings.groupby(alike) if t["inputs"].nunique() > 1]
     found = max(groups, key=lambda t: t["inputs"].nunique(), default=trainings)
     trials = set.intersection(*(set(t["trial"]) for _, t in found.groupby("inputs")))
@@ -249,7 +251,7 @@ def inputs(rows: pd.DataFrame, network: str) -> Table:
     return Table(pd.DataFrame(lines), caption)
 
 
-def inside(anatomy: pd.DataFrame, measures: Mapping[str, str], rounds: Iterable[int] = (0, 4, 8, 12)) -> Table:
+def inside(anatomy: pd.DataFrame, measures: Mapping[str, str], rounds: Iterable[int] = DRAWN) -> Table:
     """What `anatomy` measured, by name and what the page calls it, at some rounds: means over trials, and ranges."""
     found = anatomy[anatomy["x"].isna() & anatomy["round"].isin(list(rounds))]
     lines = []
@@ -259,9 +261,36 @@ def inside(anatomy: pd.DataFrame, measures: Mapping[str, str], rounds: Iterable[
             cells = {LAYERS[layer]: _over_trials(values[layer]) for layer in LAYERS if layer in values}
             lines.append({"": said, "weights remaining (%)": f"{remaining:.1f}", **cells})
     lines.sort(key=lambda line: (list(measures.values()).index(line[""]), -float(line["weights remaining (%)"])))
-    n = found["trial"].nunique()
-    who = "One trial." if n == 1 else f"Means over {n} trials, and from the smallest to the largest."
-    return Table(pd.DataFrame(lines), who)
+    return Table(pd.DataFrame(lines), f"{over_trials(found)}, and from the smallest to the largest.")
+
+
+def gaps(trainings: pd.DataFrame, levels: Iterable[float] = (51.3, 21.1, 13.5, 7.0, 3.6, 1.9)) -> Table:
+    """What tickets have over the dense network of their trial at the end of training: train and test accuracy, and the
+    gap between the two, in points; with a bootstrap interval of the mean where there are enough trials."""
+    tickets, lines = trainings[trainings["arm"] == "ticket"], []
+    dense = tickets[tickets["round"] == 0].set_index("trial")
+    for asked in levels:
+        near = tickets[np.isclose(tickets["remaining"], asked, rtol=0.02)].set_index("trial")
+        line = {"weights remaining (%)": f"{asked:g}", "trials": str(len(near))}
+        for title, quantity in (("train accuracy", "train_end"), ("test accuracy", "acc_end"), ("gap", "gap_end")):
+            difference = (near[quantity] - dense[quantity]).dropna().to_numpy()
+            line[f"{title} (points)"] = f"{difference.mean():+.2f}" if len(difference) else "–"
+        if len(difference) >= ENOUGH:
+            low, high = bootstrap(difference)
+            line["95 % interval of the gap"] = f"{low:+.2f} to {high:+.2f}"
+        elif len(difference):
+            line["95 % interval of the gap"] = f"too few trials; {difference.min():+.2f} to {difference.max():+.2f}"
+        if len(near):
+            lines.append(line)
+    return Table(pd.DataFrame(lines), "Tickets less the dense network of the same trial, at the end of training.")
+
+
+def over_trials(anatomy: pd.DataFrame) -> str:
+    """How many trials the means of an anatomy are over."""
+    n = anatomy.groupby("round")["trial"].nunique()
+    if n.empty or n.max() == 1:
+        return "One trial"
+    return f"Means over {n.min()} to {n.max()} trials" if n.min() < n.max() else f"Means over {n.max()} trials"
 
 
 def _over_trials(values: pd.Series) -> str:

@@ -62,10 +62,11 @@ def test_every_measure_is_what_one_counts_by_hand(run, n, layer):
     assert number(table, "moved", n, layer) == pytest.approx(far[0] / far[1], rel=1e-5)
     grown = [100 * sum(abs(b) > abs(a) for a, b, _ in part) / len(part) for part in (inside, outside)]
     assert number(table, "away", n, layer) == pytest.approx(grown[0] - grown[1], abs=1e-6)
-    incoming = [sum(unit) / len(unit) for unit in mask]
-    outgoing = [sum(unit) / len(unit) for unit in zip(*mask, strict=True)]
-    assert number(table, "uneven_in", n, layer) == pytest.approx(np.std(incoming) / np.mean(incoming))
-    assert number(table, "uneven_out", n, layer) == pytest.approx(np.std(outgoing) / np.mean(outgoing))
+    for side, units in (("in", mask), ("out", [list(unit) for unit in zip(*mask, strict=True)])):
+        shares = [sum(unit) / len(unit) for unit in units]
+        density, places, own = len(inside) / len(each(mask)), len(each(mask)), len(units[0])
+        chance = np.sqrt(density * (1 - density) / own * (places - own) / (places - 1))
+        assert number(table, f"uneven_{side}", n, layer) == pytest.approx(np.std(shares) / chance)
     ranks = pd.DataFrame([(abs(a), abs(c)) for a, _, c in inside]).rank()
     assert number(table, "rank", n, layer) == pytest.approx(ranks.corr().iloc[0, 1])
     assert number(table, "shared_chance", n, layer) == pytest.approx(100 * len(inside) / len(each(mask)))
@@ -135,18 +136,39 @@ def test_measures_are_those_that_are_described(run):
     assert set(table.loc[table["x"].isna(), "quantity"]) == set(anatomy.MEASURES)
 
 
+EIGHT = np.linspace(-2, 2, 9)
+
+
 @given(st.integers(0, 2**32 - 1))
-def test_a_gaussian_has_no_valley_and_two_peaks_have_one(seed):
+def test_a_gaussian_has_no_valley_two_peaks_have_one_and_even_values_are_at_the_border(seed):
     draw = np.random.default_rng(seed)
     values = draw.normal(0, 1, 20_000)
-    assert anatomy.valley(values, -2, 2, 8) > 1
-    assert anatomy.valley(np.concatenate([values - 2, values[:10_000] + 2]) / 2, -2, 2, 8) < 0.8
+    assert anatomy.valley(values, EIGHT) > 1
+    assert anatomy.valley(np.concatenate([values - 2, values[:10_000] + 2]) / 2, EIGHT) < 0.8
+    few = [anatomy.valley(draw.uniform(-2, 2, 400), EIGHT) for _ in range(30)]
+    assert np.mean(few) == pytest.approx(1, abs=0.08), "however few they are"
 
 
 @given(arrays(float, st.integers(0, 50), elements=st.floats(-2, 2)))
 def test_a_valley_of_few_values_is_a_number_or_none(values):
-    found = anatomy.valley(values, -2, 2, 8)
+    found = anatomy.valley(values, EIGHT)
     assert np.isnan(found) or found >= 0
+
+
+@given(st.integers(0, 300))
+def test_bins_of_whole_numbers_hold_equally_many(most):
+    edges = anatomy._whole_numbers(most)
+    counts = np.histogram(np.arange(most + 1), edges)[0]
+    assert counts.sum() == most + 1
+    assert len(set(counts[:-1].tolist())) <= 1
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.9))
+def test_units_of_a_random_mask_are_as_uneven_as_chance(seed, left):
+    draw = np.random.default_rng(seed)
+    mask = draw.permutation(np.arange(200 * 60) < left * 200 * 60).reshape(200, 60)
+    assert anatomy._unevenness(mask) == pytest.approx(1, abs=0.25)
+    assert anatomy._unevenness(np.sort(mask.ravel()).reshape(200, 60)) > 3
 
 
 def test_a_ticket_that_is_not_there_yet_is_left_out_and_one_trial_has_no_others(run, tmp_path):

@@ -567,12 +567,19 @@ def test_what_is_inside_tickets_is_judged_by_their_anatomy():
     assert "hidden 2, how far: not reproduced" in found.loc["F5", "why"]
 
 
-@pytest.mark.parametrize(("shift", "verdict"), [(-0.5, "reproduced"), (0.5, "not reproduced")])
-def test_the_gap_between_train_and_test_accuracy(shift, verdict):
+def test_generalising_better_takes_more_test_accuracy_and_no_less_train_accuracy():
     rows = sparse(make_rows(trials=2, rounds=12, arms=("ticket",)))
-    rows = rows.assign(train_acc=rows["test_acc"] + 1 + shift * (rows["round"] > 0))
-    assert line(rows, "S1")["ours"] == f"{shift:g} / {shift:g}"
-    assert line(rows, "S1")["verdict"] == verdict
+    flat = rows.assign(train_acc=99.0)
+    assert line(flat, "S1")["verdict"] == "reproduced"
+    assert line(change(flat, "ticket", train_acc=-0.5), "S1")["verdict"] == "partly"
+    assert line(change(flat, "ticket", train_acc=-0.5, test_acc=-1.0), "S1")["verdict"] == "not reproduced"
+
+
+def test_a_claim_about_every_trial_is_lost_by_one():
+    part = {"direction": "at least", "text": 0, "figure": None, "unit": "pp", "tolerance": {"within": 0}}
+    alone = np.array([1.2, 0.4, -0.4])
+    assert claims.judge(part, claims.Found(0.4), alone)[0] == "reproduced"
+    assert claims.judge({**part, "every": True}, claims.Found(0.4), alone)[0] == "not reproduced"
 
 
 def test_the_second_strategy_is_compared_level_by_level():
