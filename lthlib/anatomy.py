@@ -75,9 +75,9 @@ def every(store: Store, rows: pd.DataFrame) -> pd.DataFrame:
 
 def pack(spec: Spec, store: Store, target: str | Path) -> Path | None:
     """Put the anatomy of all tickets that a store keeps of an experiment into another folder (`results/`), beside the
-    rows; nothing, where it keeps none. Tickets that are there and not here stay."""
+    rows; nothing, where it keeps none but dense networks. Tickets that are there and not here stay."""
     table = of(_whole(spec, store.rows(spec)), store)
-    return Store(target, strict=True).pack_anatomy(spec, table) if len(table) else None
+    return Store(target, strict=True).pack_anatomy(spec, table) if table["round"].any() else None
 
 
 def _whole(spec: Spec, rows: pd.DataFrame) -> Spec:

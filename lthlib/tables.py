@@ -261,7 +261,8 @@ def inside(anatomy: pd.DataFrame, measures: Mapping[str, str], rounds: Iterable[
             cells = {LAYERS[layer]: _over_trials(values[layer]) for layer in LAYERS if layer in values}
             lines.append({"": said, "weights remaining (%)": f"{remaining:.1f}", **cells})
     lines.sort(key=lambda line: (list(measures.values()).index(line[""]), -float(line["weights remaining (%)"])))
-    return Table(pd.DataFrame(lines), f"{over_trials(found)}, and from the smallest to the largest.")
+    spread = ", and from the smallest to the largest" if found["trial"].nunique() > 1 else ""
+    return Table(pd.DataFrame(lines), f"{over_trials(found)}{spread}.")
 
 
 def gaps(trainings: pd.DataFrame, levels: Iterable[float] = (51.3, 21.1, 13.5, 7.0, 3.6, 1.9)) -> Table:
