@@ -320,14 +320,18 @@ def shortfall(training: pd.Series, paper: Spec | None = None) -> list[str]:
 
 
 def _scale(chosen: list[pd.DataFrame]) -> str:
-    return " against ".join(dict.fromkeys(_extent(t) for t in chosen))
+    if len(chosen) > 2:  # a sweep: of one scale but for its extents
+        several = [extent(t) for t in chosen]
+        rounds, trials = (" to ".join(str(n) for n in sorted({min(ns), max(ns)})) for ns in zip(*several, strict=True))
+        return f"{len(chosen)} settings of {_extent(chosen[0], rounds, trials)}"
+    return " against ".join(dict.fromkeys(_extent(t, *map(str, extent(t))) for t in chosen))
 
 
-def _extent(t: pd.DataFrame) -> str:
-    first, (rounds, trials) = t.iloc[0], extent(t)
+def _extent(t: pd.DataFrame, rounds: str, trials: str) -> str:
+    first = t.iloc[0]
     return (
         f"{first['data_label']}; {int(first['iterations']):,} iterations; {rounds} rounds; "
-        f"{trials} trial{'s' if trials != 1 else ''}"
+        f"{trials} trial{'s' if trials != '1' else ''}"
     )
 
 

@@ -469,6 +469,12 @@ def test_tickets_at_every_rate_are_counted():
     assert float(found["ours"].split(" / ")[1]) == pytest.approx(100 * 6 / 7, abs=0.01)
 
 
+def test_the_scale_of_a_sweep_is_said_once():
+    rows = pd.concat([family("lr", ADAM.values(), np.zeros(7))])
+    assert line(rows, "G1")["scale"].startswith("7 settings of MNIST, 55,000 / 5,000 / 10,000; 50,000 iterations; ")
+    assert line(rows, "G1")["scale"].count("settings") == 1
+
+
 def test_how_much_of_a_warmups_gain_comes_early():
     lengths, shifts = (0, 500, 1000, 5000, 10000), (-2.0, -1.5, -1.0, -0.4, -0.2)
     rows = [make_deep("resnet20", "warmup", shift=s, warmup=k) for k, s in zip(lengths, shifts, strict=True)]
