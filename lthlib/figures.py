@@ -758,7 +758,7 @@ def _scale(trainings: pd.DataFrame, levels=False, unlike: Sequence[str] = ()) ->
         f"{_range(trainings['iterations'])} iterations per training;",
         f"{pruned if trainings['round'].max() else 'the dense network alone'};",
         f"n = {', '.join(each) if len(set(n.values())) > 1 else n.popitem()[1]}.",
-        _reduced(trainings, levels),
+        _reduced(trainings, levels, unlike),
         _otherwise(trainings, unlike),
     )
 
@@ -787,12 +787,12 @@ def _paper(trainings: pd.DataFrame) -> Spec:
     return claims.nearest(trainings.iloc[0])
 
 
-def _reduced(trainings: pd.DataFrame, levels: bool) -> str:
+def _reduced(trainings: pd.DataFrame, levels: bool, said: Sequence[str] = ()) -> str:
     paper, recipe, less = _paper(trainings), _recipe(trainings), []
     data = trainings["data"].iloc[0]
     if data != paper.data:
         less.append(INSTEAD[paper.data, data])
-    if recipe["width"] < paper.width:
+    if recipe["width"] < paper.width and "width" not in said:
         less.append(f"{100 * recipe['width']:.3g} % of the filters and units")
     if recipe["precision"] != paper.precision:
         less.append(f"{PRODUCTS[recipe['precision']]} instead of {PRODUCTS[paper.precision]}")

@@ -262,7 +262,9 @@ def test_a_sweep_by_number_of_weights_puts_each_size_where_its_weights_are():
         name: curves.summarise(make_rows(trials=2, arms=("ticket",), every=1000, key=f"{i}" * 12))
         for i, name in enumerate(("100-34", "300-100"))
     }
-    runs["100-34"] = runs["100-34"].assign(weights=runs["100-34"]["weights"] // 3)
+    small = runs["100-34"]
+    spec = json.dumps({**json.loads(small["spec"].iloc[0]), "width": 1 / 3})
+    runs["100-34"] = small.assign(weights=small["weights"] // 3, spec=spec)
     shown = figures.sweep(runs, "lenet", "hidden units", unlike=("width",), by_weights=True)
     for ax in shown.fig.axes:
         small, large = (drawn(ax, f"hidden units:{name}")[0] for name in runs)
@@ -271,6 +273,7 @@ def test_a_sweep_by_number_of_weights_puts_each_size_where_its_weights_are():
         assert ax.get_xlim()[0] > ax.get_xlim()[1], "many weights on the left"
     assert [text.get_text() for text in shown.fig.legends[0].get_texts()] == ["100-34", "300-100"]
     assert "against the number of weights remaining" in shown.caption
+    assert "filters and units" not in shown.caption, "which is what is varied"
     all_inside(shown)
 
 
