@@ -159,16 +159,8 @@ def sweep(
 
     `unlike` names the settings that are varied. Runs at another scale than most of them are not drawn.
     """
-    tables = {value: _one_experiment(t, network) for value, t in runs.items()}
-    scales = {value: tuple(t[["data", "iterations"]].iloc[0]) for value, t in tables.items()}
-    usual = max(reversed(scales.values()), key=list(scales.values()).count)
-    tickets = {}
-    for value, t in tables.items():
-        mine = t[t["arm"] == "ticket"]
-        same = any(t["key"].iloc[0] == other["key"].iloc[0] for other in tickets.values())
-        if scales[value] == usual and len(mine) and not same:
-            tickets[value] = mine
-    left = [_said(value) for value in tables if value not in tickets]
+    tickets = _alike(runs, network)
+    left = [_said(value) for value in runs if value not in tickets]
     drawn = pd.concat(tickets.values())
     lighter = np.linspace(0.6, -0.5, len(tickets))
     blue = LOOKS["ticket"].colour
@@ -188,12 +180,7 @@ def sweep(
         inches = fig.get_figwidth() / axes[0].get_gridspec().ncols - 0.55
         for ax, panel in zip(axes, panels, strict=True):
             if by_weights:
-                ax.set_xscale("log")
-                most, least = max(total.values()), drawn["weights"].min()
-                ax.set_xlim(1.14 * most, least / 1.14)
-                ax.set_xticks([t for t in COUNTS if least <= t <= most], minor=False)
-                ax.xaxis.set_major_formatter("{x:,.0f}")
-                ax.minorticks_off()
+                _weights_axis(ax, max(total.values()), drawn["weights"].min())
                 weighed = {
                     name: c.assign(remaining=c["remaining"] / 100 * total[name]) for name, c in panel.ours.items()
                 }
@@ -224,6 +211,21 @@ def sweep(
     )
     alt = _words(f"By {factor}.", *(panel.alt() for panel in panels))
     return shown(draw, caption, alt, _numbers(drawn, [quantity for quantity, _ in quantities]))
+
+
+def _alike(runs: Mapping[str | float, pd.DataFrame], network: str) -> dict[str | float, pd.DataFrame]:
+    """The tickets of the runs that may share a figure: on the data and of the length that most of them have, each
+    experiment once."""
+    tables = {value: _one_experiment(t, network) for value, t in runs.items()}
+    scales = {value: tuple(t[["data", "iterations"]].iloc[0]) for value, t in tables.items()}
+    usual = max(reversed(scales.values()), key=list(scales.values()).count)
+    tickets, seen = {}, set()
+    for value, t in tables.items():
+        mine = t[t["arm"] == "ticket"]
+        if scales[value] == usual and len(mine) and t["key"].iloc[0] not in seen:
+            tickets[value] = mine
+            seen.add(t["key"].iloc[0])
+    return tickets
 
 
 def _said(value: str | float) -> str:
@@ -566,6 +568,15 @@ def _x_axis(
     ax.set_xticks(ticks, [label if i % every == 0 else "" for i, label in enumerate(labels)])
     ax.minorticks_off()
     ax.set_xlim(left, right)
+
+
+def _weights_axis(ax: Axes, most: float, least: float) -> None:
+    """The number of weights, from many on the left to few, on a logarithmic axis."""
+    ax.set_xscale("log")
+    ax.set_xlim(1.14 * most, least / 1.14)
+    ax.set_xticks([t for t in COUNTS if least <= t <= most])
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.minorticks_off()
 
 
 def _apart(ax: Axes, remaining: pd.Series) -> list[int]:

@@ -256,7 +256,7 @@ def best_gain(t, other, quantity, to):
     return Found(_best(t, quantity, to) - _best(other, quantity, to))
 
 
-def beside_other(t, other, quantity, at):
+def ratio_to_other(t, other, quantity, at):
     """How many times as large a quantity of a ticket is as in another setting."""
     return Found(value(t, quantity, at).value / value(other, quantity, at).value)
 
@@ -342,7 +342,7 @@ def _between(t: pd.DataFrame, quantity: str, at: float) -> float:
 
 ONE = (earlier, faster, speedup, gain, most, falls, returns, smallest, lowest, highest, share, value, lead, behind)
 ONE += (unfinished, kept, ratio)
-TWO = (dense_gain, best_gain, beside_other)
+TWO = (dense_gain, best_gain, ratio_to_other)
 MANY = (named_over_others, with_tickets, gained_by, with_size, slowest_to_fastest, weights_left)
 MEASURES: dict[str, Callable[..., Found]] = {m.__name__: m for m in (*ONE, *TWO, *MANY)}
 RATIOS = ("earlier", "faster", "speedup")

@@ -21,6 +21,7 @@ from marking import Marker, leaks, secrets
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
+from submissions import STUB
 
 from lthlib import coursework, pages
 
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.course
 ROOT = Path(__file__).parents[1]
 COURSE = ROOT / coursework.COURSE
 SOURCES = sorted(COURSE.glob("source/*/*.ipynb"))
-STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's
+HANDED_OUT = f"# YOUR CODE HERE\n{STUB}"  # a cell to write in, as nbgrader leaves it
 
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
@@ -312,7 +313,7 @@ def test_nbgrader_gives_full_marks_to_the_solution_and_none_to_the_release(cours
     assert all(points[cell] is None for cell in set(most) - set(tests)), "written answers wait for a reader"
     points, _ = marks(course, "untouched", name)
     assert set(points.values()) == {0}
-    assert marker.mark(source, dict.fromkeys(code_to_write(source), STUB), tmp_path)[0] == dict.fromkeys(tests, 0)
+    assert marker.mark(source, dict.fromkeys(code_to_write(source), HANDED_OUT), tmp_path)[0] == dict.fromkeys(tests, 0)
     assert leaks(course / "submitted" / "untouched", SOURCES) == []
 
 
