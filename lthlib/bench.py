@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Dataset
 
-from lthlib import cohort, cost, machine, networks, provenance, sizes, specs, study, tickets, train
+from lthlib import cohort, cost, evaluation, machine, networks, provenance, sizes, specs, study, tickets
 from lthlib.cost import paces, peak
 from lthlib.data import EXAMPLES, FLAT, Data
 from lthlib.feed import Feed
@@ -143,7 +143,7 @@ def parts(spec: Spec, device: str) -> list[dict]:
     evaluation what the bare products take."""
     spec = replace(spec, train_eval=1)
     length = LENGTH.get(spec.network, SHORT)
-    images = cost.scaled(spec, length).to(device)
+    images = cost.scaled(spec, length, device).to(device)
     theta = {name: value.to(device) for name, value in tickets.initial(spec, [0]).items()}
     mask = {name: torch.ones_like(theta[name]) for name in tickets.rates(spec)}
     rep, split = Rep("ticket", 0), images.split(spec.seed, 0)
@@ -151,7 +151,7 @@ def parts(spec: Spec, device: str) -> list[dict]:
         nets = cohort.of(spec, theta)
         optimiser = OPTIMISERS[spec.optimiser](spec, {name: theta[name] for name in nets.trained})
         feed = Feed(spec, [rep], [split[0]], images, nets.units)
-        exams = train.exams(spec, [rep], [split], images)
+        exams = evaluation.exams(spec, [rep], [split], images)
         feed.load(0, length)
         x, y, keep, lr = feed.next()
         gradient = nets.gradient(x, y, keep)
@@ -163,7 +163,7 @@ def parts(spec: Spec, device: str) -> list[dict]:
             "gradient": _median(lambda: nets.gradient(x, y, keep), device, 15),
             "masks": _median(lambda: [gradient[name].mul_(m) for name, m in mask.items()], device, 15),
             "optimiser": _median(lambda: optimiser.step(gradient, lr), device, 15),
-            "evaluation": _median(lambda: train.evaluate(nets, exams), device, 5) / length,
+            "evaluation": _median(lambda: evaluation.evaluate(nets, exams), device, 5) / length,
         }
         bare = dict(zip(("gradient", "evaluation"), _products(spec, device)[:2], strict=True))
     record = {"network": spec.network, "precision": spec.precision}
@@ -256,7 +256,7 @@ class Images(Dataset):
 
 def conventional(spec: Spec, length: int, device: str, stretches: int = 2) -> list[float]:
     """Seconds per iteration, in stretches of `length` iterations and their share of the evaluation, of one network."""
-    images = cost.scaled(spec, length)
+    images = cost.scaled(spec, length, device)
     train, evaluated = _loaders(spec, images)
     net, optimiser = _network(spec, device)
     times = []
@@ -326,7 +326,7 @@ def _products(spec: Spec, device: str) -> tuple[float, float, float]:
     kind = torch.bfloat16 if spec.precision == "bf16" else torch.float32
     _, valid, test = EXAMPLES[spec.data]
     chunk = 1_000 if networks.shape(spec.network) == FLAT else 100
-    chunks = (valid + test) / spec.eval_every / chunk  # per iteration
+    chunks = (valid + test * evaluation.share(spec, device)) / spec.eval_every / chunk  # per iteration
     trained = evaluated = operations = 0.0
     for n, (layer, shape) in enumerate(_layers(spec)):
         w = torch.rand(layer.weight.shape, device=device).to(kind)

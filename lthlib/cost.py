@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from lthlib import masks, networks, specs, study, tickets
+from lthlib import evaluation, masks, networks, specs, study, tickets
 from lthlib.data import EXAMPLES, Data
 from lthlib.specs import Rep, Spec
 from lthlib.store import Store
@@ -88,12 +88,12 @@ def paces(
     """Seconds per iteration and replicate, in each of so many stretches of `length` iterations on random pixels, of the
     dense network or under a mask [R, *shape].
 
-    As much is evaluated after each stretch as the experiment evaluates per `length` iterations, so that the pace
-    includes it: after 20 of every 100 iterations, a fifth of the images.
+    As much is evaluated after each stretch as the experiment evaluates per `length` iterations on the whole, so that
+    the pace includes it: after 20 of every 100 iterations, a fifth of the images.
     """
-    known = max(1, round(spec.train_eval * length / spec.eval_every))
+    known = max(1, round(spec.train_eval * evaluation.share(spec, device) * length / spec.eval_every))
     short = replace(spec, iterations=length * (stretches + 1), eval_every=length, train_eval=known, rewind=0)
-    examples = scaled(spec, length)
+    examples = scaled(spec, length, device)
     reps = [Rep("ticket", trial) for trial in range(replicates)]
     theta = tickets.initial(spec, list(range(replicates)))
     mask = mask or masks.ones(theta, tickets.rates(spec))
@@ -108,11 +108,13 @@ def paces(
     return [(b - a) / length / replicates for a, b in pairwise(ticks[1:])]  # the first warms up
 
 
-def scaled(spec: Spec, length: int) -> Data:
+def scaled(spec: Spec, length: int, device: str = "cpu") -> Data:
     """Random pixels with random labels, as good as images to measure time: as many for validation and test as the
-    experiment evaluates per `length` iterations."""
+    experiment evaluates per `length` iterations on the whole."""
     generator = stream(0, "noise")
-    _, valid, test = (max(1, round(n * length / spec.eval_every)) for n in EXAMPLES[spec.data])
+    _, valid, test = EXAMPLES[spec.data]
+    test *= evaluation.share(spec, device)
+    valid, test = (max(1, round(n * length / spec.eval_every)) for n in (valid, test))
     total = TRAINED + valid + test
     pixels = torch.randint(0, 256, (total, *networks.shape(spec.network)), generator=generator, dtype=torch.uint8)
     labels = torch.randint(0, 10, (total,), generator=generator)

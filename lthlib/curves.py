@@ -36,7 +36,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     Early stopping is decided afterwards, on the recorded curve (paper, Section 2 and Figure 3): `es` is the iteration
     of the smallest validation loss, the first one on a tie; `acc_es`, `valacc_es`, `train_es` are the test, validation
     and train accuracies in percent at that iteration, `acc_end`, `valacc_end` and `train_end` those at the last one,
-    `iterations`.
+    `iterations`. Elsewhere the test set and the training sample need not have been evaluated, and rows hold nothing.
     A validation loss that is not a number never is the smallest. `gap_es` and `gap_end` are the points by which train
     accuracy is above test accuracy there.
     """
@@ -81,9 +81,10 @@ def extent(trainings: pd.DataFrame) -> tuple[int, int]:
 
 def reached(rows: pd.DataFrame, part: float) -> pd.DataFrame:
     """Each training's line, as `summarise` gives it, with `acc_at`, the test accuracy in percent after this part of its
-    iterations, and `at`, the evaluation that is nearest to it."""
+    iterations, and `at`, the evaluation of the test set that is nearest to it."""
     trainings = summarise(rows).set_index(TRAINING)
     left = (rows["iteration"] - part * rows.groupby(TRAINING, observed=True)["iteration"].transform("max")).abs()
+    left = left[rows["test_acc"].notna()]
     nearest = rows.loc[left.groupby([rows[c] for c in TRAINING], observed=True).idxmin()].set_index(TRAINING)
     return trainings.assign(acc_at=nearest["test_acc"], at=nearest["iteration"]).reset_index()
 

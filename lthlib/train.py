@@ -1,4 +1,4 @@
-"""One training loop and one evaluation, for a cohort of networks: weights, masks and data in, weights and curves out.
+"""One training loop, for a cohort of networks: weights, masks and data in, weights and curves out.
 
 No file is written, nothing printed, and no training ends early: early stopping is an argmin on the recorded curve.
 """
@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
@@ -16,14 +15,12 @@ from lthlib import cohort, compact, networks
 from lthlib.cohort import Theta
 from lthlib.data import IMAGE, Data
 from lthlib.errors import SpecError
+from lthlib.evaluation import Curves, Record, evaluations, exams
 from lthlib.feed import Feed
 from lthlib.masks import Mask
 from lthlib.specs import Rep, Spec, span
-from lthlib.streams import stream
 
-Curves = dict[str, Tensor]  # `iteration` [E]; `val_loss`, `val_acc`, `test_loss`, ... [E, R]
 State = dict[str, Tensor]  # of a training under way: `theta.<name>`, `optimiser.<n>`, and `curve.<name>` so far
-Exams = dict[str, tuple[Tensor, Tensor]]  # a name -> inputs [R, M, ...] and labels [R, M]
 
 
 class Unfit(ValueError):
@@ -42,9 +39,8 @@ def train(
 ) -> tuple[Theta, Curves]:
     """Train f(x; m ⊙ θ) from θ₀ for `spec.iterations` steps, R networks at once; θ₀ and m are left as they are.
 
-    Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves: mean cross-entropy and accuracy (percent) on
-    the trial's validation set, on the test set and on a fixed part of the trial's training set, at iterations 0,
-    `eval_every`, 2 `eval_every`, ... and after the last step. `watch` is told the iteration at each evaluation.
+    Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves, as `evaluation.Record` has them: measured at
+    iterations 0, `eval_every`, 2 `eval_every`, ... and after the last step. `watch` is told the iteration each time.
 
     Trainings that `span` has start at iteration k > 0 are given θ_k instead of θ₀. From k on they see the batches and
     learning rates that they would see had they come there from 0; the optimiser's state is new and zero, Adam's count
@@ -70,8 +66,7 @@ def train(
     past = _restore(moving, points, resume) if resume else {}
     begin = int(past["iteration"][-1]) if past else first
     feed = Feed(spec, reps, [part for part, _ in splits], data, nets.units, begin)
-    asked = exams(spec, reps, splits, data)
-    curves = []
+    record = Record(spec, theta, nets, exams(spec, reps, splits, data), points, past)
 
     def step():
         x, y, keep, lr = feed.next()
@@ -81,12 +76,8 @@ def train(
         optimiser.step(gradients, lr)
 
     def examine(i):
-        curves.append({"iteration": torch.tensor(i), **evaluate(nets, asked)})
+        record.add(i)
         watch(i)
-
-    def recorded():
-        since = {name: torch.stack([point[name] for point in curves]).cpu() for name in curves[0]}
-        return {name: torch.cat([past[name], value]) for name, value in since.items()} if past else since
 
     if not past:
         examine(first)
@@ -98,8 +89,8 @@ def train(
             step()
         examine(after)
         if after < last:
-            offer(lambda: moving | {f"curve.{name}": value for name, value in recorded().items()})
-    return compact.widen(theta, kept, whole), recorded()
+            offer(lambda: moving | {f"curve.{name}": value for name, value in record.curves().items()})
+    return compact.widen(theta, kept, whole), record.curves()
 
 
 def _restore(moving: dict[str, Tensor], points: list[int], state: State) -> Curves:
@@ -112,32 +103,6 @@ def _restore(moving: dict[str, Tensor], points: list[int], state: State) -> Curv
     for name, value in moving.items():
         value.copy_(state[name])
     return curves
-
-
-def evaluations(spec: Spec, first: int, last: int) -> list[int]:
-    """The iterations at which a training is evaluated: the first, the multiples of `eval_every` after it, the last."""
-    every = spec.eval_every
-    return [first, *range((first // every + 1) * every, last, every), last]
-
-
-@torch.no_grad()
-def evaluate(nets: cohort.Loop | cohort.Dense, exams: Exams) -> Curves:
-    """Mean cross-entropy and accuracy in percent, [R] each, on each exam: `<exam>_loss` and `<exam>_acc`."""
-    points = {}
-    for name, (x, y) in exams.items():
-        loss, right, chunk = 0, 0, _chunk(x)
-        for x_part, y_part in zip(x.split(chunk, dim=1), y.split(chunk, dim=1), strict=True):
-            logits = nets.forward(x_part)
-            errors = F.cross_entropy(logits.flatten(0, 1), y_part.flatten(), reduction="none").view(y_part.shape)
-            loss = loss + errors.sum(1)
-            right = right + (logits.argmax(-1) == y_part).sum(1)
-        points[f"{name}_loss"], points[f"{name}_acc"] = loss / y.shape[1], 100 * right.double() / y.shape[1]
-    return points
-
-
-def _chunk(x: Tensor) -> int:
-    """How many images to evaluate at once, so that on a CPU activations stay in a cache."""
-    return 100 if x.dim() > 3 and x.device.type == "cpu" else 1_000
 
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
@@ -211,19 +176,3 @@ def _check(spec: Spec, data: Data, most: int) -> None:
     for name in ("batch", "train_eval"):
         if getattr(spec, name) > most:
             raise SpecError(f"{name} is {getattr(spec, name):,}, but {data.name} has {most:,} training examples")
-
-
-def exams(spec: Spec, reps: list[Rep], splits: list[tuple[Tensor, Tensor]], data: Data) -> Exams:
-    """What R networks are evaluated on: their validation set, the test set, and a fixed part of their training set."""
-
-    def sample(rep, part):
-        order = torch.randperm(len(part), generator=stream(spec.seed, rep.trial, "train_eval"))
-        return part[order[: spec.train_eval]]
-
-    known = [sample(rep, part) for rep, (part, _) in zip(reps, splits, strict=True)]
-    x, y = data.at(torch.arange(data.n_train, len(data.labels))[None], spec.inputs)
-    return {
-        "val": data.at(torch.stack([valid for _, valid in splits]), spec.inputs),
-        "test": (x.expand(len(reps), *x.shape[1:]), y.expand(len(reps), -1)),
-        "train": data.at(torch.stack(known), spec.inputs),
-    }

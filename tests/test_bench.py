@@ -12,7 +12,8 @@ from lthlib.errors import StoreError
 def test_operations_of_lenet_are_those_counted_by_hand():
     _, operations = bench.products(specs.spec("lenet"), "cpu")
     forward, inputs = 2 * 266_200, 2 * 784 * 300  # the first layer's inputs need no gradient
-    assert operations == pytest.approx(60 * (3 * forward - inputs) + 150 * forward)
+    tested = 100 * 52 / 501  # of 10,000 images: at every tenth evaluation, the first and the early stop
+    assert operations == pytest.approx(60 * (3 * forward - inputs) + (50 + tested) * forward)
 
 
 def test_operations_of_conv2_are_those_counted_by_hand():
@@ -20,7 +21,8 @@ def test_operations_of_conv2_are_those_counted_by_hand():
     first, second = 3 * 8 * 9 * 1_024, 8 * 8 * 9 * 1_024
     dense = 2_048 * 32 + 32 * 32 + 320
     _, operations = bench.products(spec, "cpu")
-    assert operations == pytest.approx(2 * (60 * (2 * first + 3 * (second + dense)) + 150 * (first + second + dense)))
+    forward, tested = first + second + dense, 100 * 22 / 201
+    assert operations == pytest.approx(2 * (60 * (2 * first + 3 * (second + dense)) + (50 + tested) * forward))
 
 
 @pytest.mark.parametrize("network", ["lenet", "conv2", "resnet20"])

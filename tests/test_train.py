@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lthlib import cohort, compact, data, feed, masks, networks, specs, tickets, train
+from lthlib import cohort, compact, data, evaluation, feed, masks, networks, specs, tickets, train
 from lthlib.errors import SpecError
 from lthlib.specs import Rep
 from lthlib.streams import stream
@@ -158,7 +158,7 @@ def test_curves_are_measured_on_the_right_examples(spec, start, mask, digits):
         accuracy = 100 * np.mean(logits.argmax(1).numpy() == digits.labels[index].numpy())
         assert curves[f"{exam}_loss"][0, 0] == pytest.approx(loss.item(), rel=1e-5)
         assert curves[f"{exam}_acc"][0, 0] == pytest.approx(accuracy)
-    known = train.exams(spec, [REPS[1]], [(part, valid)], digits)["train"][0][0]
+    known = evaluation.exams(spec, [REPS[1]], [(part, valid)], digits)["train"][0][0]
     held = {tuple(x.flatten().tolist()) for x in digits.at(valid[None])[0][0]}
     assert len(known) == spec.train_eval
     assert not any(tuple(x.flatten().tolist()) in held for x in known)
