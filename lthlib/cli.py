@@ -5,6 +5,7 @@ import json
 import sys
 import warnings
 from dataclasses import asdict, fields
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("networks", nargs="*", metavar="NETWORK", help="only these (default: all that are benched)")
     bench.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
     bench.add_argument("--store", metavar="DIR", help="also weigh the tickets of Lenet in this folder of results")
+    bench.add_argument("--against", metavar="DIR", help="compare with the release in the clone DIR instead")
     bench.set_defaults(command=_bench)
     for command in (run, cost, status, merge, gc, export):
         command.add_argument("--store", default=STORE, metavar="DIR", help=f"folder of results (default: {STORE})")
@@ -195,14 +197,21 @@ def _spec(options: argparse.Namespace) -> specs.Spec:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    """Time our engine, a conventional loop of the same work and the bare products in it, turn about. Minutes."""
-    from lthlib import bench
+    """Time our engine, a conventional loop of the same work and the bare products in it, turn about; or this release
+    and another. Minutes."""
+    from lthlib import bench, releases, study
 
     known = dict.fromkeys(network for network, _ in bench.CASES)
     for name in options.networks:
         if name not in known:
             raise SpecError(f"unknown network '{name}'; benched are {', '.join(known)}")
     cases = [case for case in bench.CASES if case[0] in (options.networks or known)]
+    if options.against:
+        say = (lambda line: None) if options.json else partial(print, flush=True)
+        say(releases.HEAD)
+        length = {network: bench.LENGTH.get(network, bench.SHORT) for network in known}
+        found = releases.compare(options.against, cases, length, study.choose_device(options.device), tell=say)
+        return print(json.dumps(found, indent=1)) if options.json else None
     if options.json:
         print(json.dumps(bench.bench(cases, options.device, store=options.store), indent=1))
         return
