@@ -325,7 +325,7 @@ def _products(spec: Spec, device: str) -> tuple[float, float, float]:
     """Seconds of those of the gradient and of the evaluation, and the operations of both."""
     kind = torch.bfloat16 if spec.precision == "bf16" else torch.float32
     _, valid, test = EXAMPLES[spec.data]
-    chunk = 1_000 if networks.shape(spec.network) == FLAT else 100
+    chunk = 1_000 if networks.shape(spec.network) == FLAT else 200
     chunks = (valid + test * evaluation.share(spec, device)) / spec.eval_every / chunk  # per iteration
     trained = evaluated = operations = 0.0
     for n, (layer, shape) in enumerate(_layers(spec)):

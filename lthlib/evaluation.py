@@ -26,9 +26,9 @@ def evaluations(spec: Spec, first: int, last: int) -> list[int]:
 
 def reported(spec: Spec, points: list[int]) -> set[int]:
     """Those of the evaluations at which the test set and the training sample are evaluated wherever the early stop is:
-    the first and the last, every tenth (more often where there are few), and those nearest to the iterations at which
-    Section 4 reports accuracy."""
-    every = spec.eval_every * max(1, min(10, spec.iterations // spec.eval_every // 10))
+    the first and the last, every tenth (more often where there are fewer than fifty), and those nearest to the
+    iterations at which Section 4 reports accuracy."""
+    every = spec.eval_every * max(1, min(10, spec.iterations // spec.eval_every // 5))
     named = POINTS.get(spec.network, ())
     part = spec.iterations / PAPER[spec.network].iterations if named else 0
     nearest = (min(points, key=lambda i, at=part * paper: abs(i - at)) for paper in named)
@@ -131,7 +131,7 @@ def evaluate(nets: cohort.Loop | cohort.Dense, exams: Exams) -> Curves:
 
 def _chunk(x: Tensor) -> int:
     """How many images to evaluate at once, so that on a CPU activations stay in a cache."""
-    return 100 if x.dim() > 3 and x.device.type == "cpu" else 1_000
+    return 200 if x.dim() > 3 and x.device.type == "cpu" else 1_000
 
 
 def exams(spec: Spec, reps: list[Rep], splits: list[tuple[Tensor, Tensor]], data: Data) -> Exams:

@@ -89,14 +89,14 @@ def test_the_iterations_of_section_4_are_evaluated():
 
 
 @given(st.integers(1, 500), st.integers(1, 40), st.integers(0, 30))
-def test_a_training_has_at_least_ten_evaluations_of_all_or_all_there_are(iterations, every, first):
+def test_a_training_has_at_least_five_evaluations_of_all_or_all_there_are(iterations, every, first):
     spec = specs.spec("lenet", "quick", iterations=iterations + first, eval_every=every)
     points = evaluation.evaluations(spec, first, spec.iterations)
     held = evaluation.reported(spec, points)
     assert {points[0], points[-1]} <= held <= set(points)
     grid = evaluation.reported(spec, evaluation.evaluations(spec, 0, spec.iterations))
     assert held - {first} <= grid, "rewound tickets are evaluated where the dense network is"
-    assert len(grid) >= min(10, len(evaluation.evaluations(spec, 0, spec.iterations)))
+    assert len(grid) >= min(5, len(evaluation.evaluations(spec, 0, spec.iterations)))
 
 
 def test_an_accelerator_evaluates_all_each_time(monkeypatch):
