@@ -16,7 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from lthlib import pages, specs
+from lthlib import cli, pages, specs
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -135,6 +135,17 @@ def test_the_sizes_in_the_prose_are_those_of_the_profiles():
 def test_the_readme_speaks_of_the_committed_results():
     assert pages.result_words() in text("README.md"), "python -m lthlib.pages --draw"
     assert (ROOT / pages.RESULT).is_file()
+
+
+def test_every_command_of_the_campaign_describes_an_experiment(tmp_path):
+    """What `results/campaign.sh` would run, told by an `lth` that trains nothing."""
+    (tmp_path / "lth").write_text('#!/bin/sh\necho "$*"\n')
+    (tmp_path / "lth").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    command = ["sh", str(ROOT / "results" / "campaign.sh"), "DATA", "STORE"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}).stdout
+    keys = {specs.key(cli._spec(cli._parsed(line.split()))) for line in said.splitlines()}
+    assert len(keys) > 20
 
 
 # ------------------------------------------------------------------------------------------------------------ chapters
