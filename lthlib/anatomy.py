@@ -1,10 +1,11 @@
 """What is inside a ticket of Lenet: which initial values survived, how far weights moved, what is connected.
 
 For Appendix F of the paper, and for what it left unasked. A line is one number of one layer of one ticket: a measure of
-`MEASURES`, or the density of a histogram of `HISTOGRAMS` around `x`. It is made of weights and masks, which a store
-keeps and `results/` does not: there the table lies beside the rows.
+`MEASURES`, or the density of a histogram of `HISTOGRAMS` around `x`. It is made of masks and trained weights, which
+`results/` does not keep: there the table lies beside the rows.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -16,6 +17,7 @@ import torch
 
 from lthlib import networks, tickets, work
 from lthlib.curves import ANATOMY, DRAWN, TRAINING
+from lthlib.errors import StoreError
 from lthlib.specs import CONTINUING, Rep, Spec, key
 from lthlib.store import Store
 
@@ -52,12 +54,22 @@ Masks = dict[str, np.ndarray]  # one network's, booleans
 
 def of(spec: Spec, store: Store) -> pd.DataFrame:
     """The anatomy of an experiment's tickets, as far as a store keeps them: columns of `curves.ANATOMY`. Networks that
-    are not Lenet have none."""
+    are not Lenet have none. Trials whose tickets came without weights are left out with a warning; StoreError, in one
+    line, if that leaves none."""
     trials = range(spec.trials if spec.network == "lenet" else 0)
     kept = {trial: masks for trial in trials if (masks := _masks(spec, store, Rep("ticket", trial)))}
+    whole = [trial for trial in kept if all(store.weighted(spec, Rep("ticket", trial, n)) for n in kept[trial])]
+    if bare := sorted({*kept} - {*whole}):
+        line = (
+            f"no anatomy of trial {bare[0]} of {spec.network} {key(spec)}: it needs trained weights, and {store.path} "
+            "has masks alone; merge the store that trained it"
+        )
+        if not whole:
+            raise StoreError(line)
+        warnings.warn(line, stacklevel=2)
     lines = [
         {**rep._asdict(), "layer": layer, "quantity": quantity, "x": x, "value": value}
-        for trial in kept
+        for trial in whole
         for rep, layer, quantity, x, value in _measured(spec, store, trial, kept)
     ]
     table = pd.DataFrame(lines, columns=[*Rep._fields, "layer", "quantity", "x", "value"])
@@ -67,7 +79,7 @@ def of(spec: Spec, store: Store) -> pd.DataFrame:
 
 def every(store: Store, rows: pd.DataFrame) -> pd.DataFrame:
     """The anatomy of all tickets of these rows that a store has: of those exported to it, or that it keeps."""
-    kept = [of(_whole(spec, rows), store) for spec in store.experiments(rows)]
+    kept = [_if_any(_whole(spec, rows), store) for spec in store.experiments(rows)]
     found = [table for table in (store.anatomy(), *kept) if len(table)]
     every = pd.concat(found, ignore_index=True) if found else store.anatomy()
     return every.drop_duplicates([*TRAINING, "layer", "quantity", "x"], ignore_index=True)
@@ -76,8 +88,16 @@ def every(store: Store, rows: pd.DataFrame) -> pd.DataFrame:
 def pack(spec: Spec, store: Store, target: str | Path) -> Path | None:
     """Put the anatomy of all tickets that a store keeps of an experiment into another folder (`results/`), beside the
     rows; nothing, where it keeps none but dense networks. Tickets that are there and not here stay."""
-    table = of(_whole(spec, store.rows(spec)), store)
+    table = _if_any(_whole(spec, store.rows(spec)), store)
     return Store(target, strict=True).pack_anatomy(spec, table) if table["round"].any() else None
+
+
+def _if_any(spec: Spec, store: Store) -> pd.DataFrame:
+    try:
+        return of(spec, store)
+    except StoreError as error:
+        warnings.warn(str(error), stacklevel=3)
+        return pd.DataFrame(columns=ANATOMY)
 
 
 def _whole(spec: Spec, rows: pd.DataFrame) -> Spec:
@@ -93,7 +113,7 @@ def _masks(spec: Spec, store: Store, first: Rep) -> dict[int, Masks]:
         rep = first._replace(round=n)
         if not store.there(spec, rep):
             break
-        found[n] = _one(work.recall(store, spec, [rep])[0], bool)
+        found[n] = _one(work.masks_of(store, spec, [rep]), bool)
     return found
 
 

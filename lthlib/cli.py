@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what is stored and what is missing", description=_status.__doc__)
     status.set_defaults(command=_status)
     merge = commands.add_parser("merge", help="bring in what another machine has run", description=_merge.__doc__)
-    merge.add_argument("other", metavar="OTHER_STORE", help="a folder of results, or of packed tables")
+    merge.add_argument("other", metavar="OTHER_STORE", help="a folder of results, or of packed files")
     merge.set_defaults(command=_merge)
     gc = commands.add_parser("gc", help="remove what nothing refers to", description=_gc.__doc__)
     gc.add_argument("--yes", action="store_true", help="without asking")
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         "lth export NETWORK|KEY --trial T --round N FILE [--profile P] [--force] [--store DIR]",
     )
     export.add_argument("names", nargs="*", metavar="KEY", help="only these experiments, or those of a network")
-    export.add_argument("--to", metavar="DIR", help="where tables go (default: results)")
+    export.add_argument("--to", metavar="DIR", help="where packed files go (default: results)")
     export.add_argument("--trial", type=int, metavar="T", help="of the ticket")
     export.add_argument("--round", type=int, metavar="N", help="how often the ticket was pruned")
     export.add_argument("--profile", metavar="P", help="of the network, if several experiments of it are stored")
@@ -96,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     for command in (run, cost, status, merge, gc, export):
         command.add_argument("--store", default=STORE, metavar="DIR", help=f"folder of results (default: {STORE})")
     claims.add_argument("--store", metavar="DIR", help="folder of results (default: the committed ones)")
+    export.set_defaults(store=None)
     for command in (cost, status, claims, bench):
         command.add_argument("--json", action="store_true", help="as JSON")
     return top
@@ -277,8 +278,9 @@ def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
 
 
 def _merge(options: argparse.Namespace) -> None:
-    """Bring in the trainings of another store that are missing here. What is here is never overwritten: of a training
-    that is in both with other numbers, ours stays. May be stopped and started again."""
+    """Bring in the trainings of another store that are missing here, or of a folder of packed files, such as results/:
+    of its tickets the masks, from which branches and further rounds can be trained. What is here is never overwritten:
+    of a training that is in both with other numbers, ours stays. May be stopped and started again."""
     from lthlib import upkeep
 
     print(upkeep.merge(Store(options.store), _existing(options.other)))
@@ -323,30 +325,44 @@ def _claims(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    """Pack all rows of each experiment into one Parquet file, as the book reads them; other trainings there stay. With
-    --trial and --round: write one ticket, its mask and the weights it starts from, to a safetensors FILE."""
-    from lthlib import anatomy
-
-    store = _existing(options.store)
+    """Pack all rows of each experiment into one Parquet file, as the book reads them, and all masks of each trial's
+    tickets into one beside it; other trainings and tickets there stay. With --trial and --round: write one ticket, its
+    mask and the weights it starts from, to a safetensors FILE; --store may be such a folder of packed files."""
     wanted = (options.trial, options.round)
+    store = _shelf(options.store, wanted != (None, None))
     if wanted == (None, None) and not (options.profile or options.force):
         for spec in _experiments(store, options.names):
-            print(store.pack(spec, options.to or "results"))
-            if inside := anatomy.pack(spec, store, options.to or "results"):
-                print(inside)
+            _pack(spec, store, options.to or "results")
         return
     if None in wanted or len(options.names) != 2 or options.to:
         raise SpecError("a ticket is written with lth export NETWORK --trial T --round N FILE")
-    from lthlib import exchange, work
-    from lthlib.cohort import rows
+    from lthlib import exchange
 
-    name, file = options.names
-    spec, rep = _the_experiment(store, name, options.profile), specs.Rep("ticket", *wanted)
-    if not store.has(spec, rep):
-        what = f"{rep} of {spec.network} {specs.key(spec)}"
-        raise SpecError(f"{what} is not in {store.path}: {_stored_tickets(store, spec)}")
-    mask, _ = work.recall(store, spec, [rep])
-    print(exchange.save(file, spec, rep, rows(mask)[0], rows(work.reset(store, spec, rep))[0], options.force))
+    (name, file), rep = options.names, specs.Rep("ticket", *wanted)
+    spec = _the_experiment(store, name, options.profile, rep)
+    print(exchange.save(file, spec, rep, *exchange.kept(store, spec, rep), options.force))
+
+
+def _pack(spec: specs.Spec, store: Store, target: str) -> None:
+    """Put rows, anatomy and tickets of an experiment into a folder, and say which files."""
+    from lthlib import anatomy, exchange
+
+    chains = exchange.chains(spec, store, target)  # first, as it refuses tickets that are others than those there
+    print(store.pack(spec, target))
+    if inside := anatomy.pack(spec, store, target):
+        print(inside)
+    for chain in chains:
+        if file := Store(target).save_chain(chain):
+            print(file)
+
+
+def _shelf(path: str | None, for_a_ticket: bool) -> Store:
+    """The store to export from: if none was said, the usual one, or for a ticket, if that is not there, the committed
+    results."""
+    committed = published()
+    if path or Path(STORE).is_dir() or not (for_a_ticket and committed.path.is_dir()):
+        return _existing(path or STORE)
+    return committed
 
 
 def _experiments(store: Store, names: list[str]) -> list[specs.Spec]:
@@ -358,14 +374,19 @@ def _experiments(store: Store, names: list[str]) -> list[specs.Spec]:
     return [spec for spec in found if not names or {spec.network, specs.key(spec)} & set(names)]
 
 
-def _the_experiment(store: Store, name: str, profile: str | None) -> specs.Spec:
-    """The one that a network, perhaps at a profile, or a key means; SpecError if several or none are meant."""
+def _the_experiment(store: Store, name: str, profile: str | None, rep: specs.Rep) -> specs.Spec:
+    """The one that a network, perhaps at a profile, or a key means, if need be the one that has a ticket; SpecError if
+    several or none are meant."""
+    from lthlib import exchange
+
     found = _experiments(store, [name])
     if profile:
         chosen = [spec for spec in found if specs.key(spec) == specs.key(specs.spec(spec.network, profile))]
         if not chosen:
             raise SpecError(f"the store {store.path} has no {name} at profile {profile}, but {_listed(found)}")
         return chosen[0]
+    having = [spec for spec in found if exchange.offers(store, spec, rep)] if len(found) > 1 else []
+    found = having or found
     if len(found) > 1:
         raise SpecError(f"the store {store.path} has several experiments of {name}, say one's key: {_listed(found)}")
     return found[0]
@@ -380,16 +401,6 @@ def _listed(found: list[specs.Spec]) -> str:
 
 def _reset(spec: specs.Spec) -> str:
     return f"rewound to {spec.rewind:,}, " if spec.rewind else ""
-
-
-def _stored_tickets(store: Store, spec: specs.Spec) -> str:
-    """Which tickets there are, trial by trial. Packed tables have none."""
-    rounds = {}
-    for trial, n in store.rows(spec).query("arm == 'ticket'").groupby(["trial", "round"]).groups:
-        if store.has(spec, specs.Rep("ticket", trial, n)):
-            rounds.setdefault(trial, []).append(n)
-    stored = ", ".join(f"of trial {trial} rounds {ns[0]} to {ns[-1]}" for trial, ns in rounds.items())
-    return stored or "of that experiment there are only tables here"
 
 
 def _existing(path: str) -> Store:

@@ -1,9 +1,10 @@
-"""Tickets as files that other programs can read: mask, initial weights and what they are, in one safetensors file.
+"""Tickets as files: one for other programs, with its initial weights, and all masks of a trial for `results/`.
 
-Tensors are `mask.<parameter>`, bool, of the layers that may be pruned, and `theta0.<parameter>`, float32, of all
-parameters and of batch-norm's statistics. θ₀ is stored whole; the ticket is m ⊙ θ₀. With late rewinding θ_k is stored
-under the same names, and the metadata's `rewind` is k, where training starts; else it is 0. Without this library, on a
-module `net` whose parameters have these names:
+The second is what `ticket_rounds` describes; files of the first kind can be made from it. The first is a safetensors
+file. Its tensors are `mask.<parameter>`, bool, of the layers that may be pruned, and `theta0.<parameter>`, float32, of
+all parameters and of batch-norm's statistics. θ₀ is stored whole; the ticket is m ⊙ θ₀. With late rewinding θ_k is
+stored under the same names, and the metadata's `rewind` is k, where training starts; else it is 0. Without this
+library, on a module `net` whose parameters have these names:
 
     from safetensors.torch import load_file
 
@@ -15,15 +16,21 @@ module `net` whose parameters have these names:
         net.get_parameter(name).register_hook(lambda gradient, m=m: gradient * m)
 """
 
+import json
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+import torch
 from torch import Tensor
 
-from lthlib import provenance, specs
-from lthlib.errors import LthError, StoreError
+from lthlib import cohort, provenance, specs, ticket_rounds, upkeep, work
+from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.specs import Rep, Spec
-from lthlib.store import replace_file
+from lthlib.store import Store, reason, replace_file
+from lthlib.ticket_rounds import Chain, Masks
 
 USAGE = (
     "theta0.<parameter> is where a parameter starts, mask.<parameter> is true where a weight is left: load their "
@@ -76,8 +83,7 @@ def load(path: str | Path) -> Ticket:
             metadata, names = file.metadata() or {}, list(file.keys())
             tensors = {name: file.get_tensor(name) for name in names}
     except Exception as error:  # whatever a missing, damaged or foreign file makes its reader raise
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:100]
-        raise StoreError(f"{path} cannot be read as a ticket ({reason}): export it again") from None
+        raise StoreError(f"{path} cannot be read as a ticket ({reason(error)}): export it again") from None
     mask = {name[len("mask.") :]: m.float() for name, m in tensors.items() if name.startswith("mask.")}
     theta0 = {name[len("theta0.") :]: value for name, value in tensors.items() if name.startswith("theta0.")}
     shapes = {name: value.shape for name, value in theta0.items()}
@@ -111,3 +117,113 @@ def _safetensors():
     except ImportError:
         raise LthError("a ticket's file needs safetensors, which is not installed: pip install safetensors") from None
     return safetensors
+
+
+# --- from a store, and from results/ ----------------------------------------------------------------------------------
+
+
+def offers(store: Store, spec: Spec, rep: Rep) -> bool:
+    """Whether a ticket seems to be there for `kept`."""
+    if store.there(spec, rep):
+        return True
+    chain = store.chain(spec, rep.trial)
+    return chain is not None and 0 <= rep.round <= chain.rounds
+
+
+def kept(store: Store, spec: Spec, rep: Rep) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The mask and the initial weights of one ticket, as `save` wants them: of a store that trained it or merged it, or
+    of a folder that it was exported to.
+
+    Raises SpecError, in one line, if it is not there, StoreError if initial weights come out otherwise here.
+    """
+    what = f"{rep} of {spec.network} {specs.key(spec)}"
+    theta0 = None
+    if store.has(spec, rep):
+        mask = cohort.rows(work.masks_of(store, spec, [rep]))[0]
+        if not store.weighted(spec, rep):
+            theta0 = str(store.arrays(spec, rep, "theta0").get("theta0"))
+    elif offers(store, spec, rep):
+        chain = store.chain(spec, rep.trial)
+        mask = {name: torch.from_numpy(m).float() for name, m in chain.mask(rep.round).items()}
+        theta0 = chain.about["theta0"]
+    else:
+        raise SpecError(f"{what} is not in {store.path}: {_there(store, spec)}")
+    if theta0 is not None:
+        try:
+            upkeep.check_start(spec, rep.trial, theta0)
+        except ValueError as error:
+            raise StoreError(f"{what} cannot be exported: {error}") from None
+    return mask, cohort.rows(work.reset(store, spec, rep))[0]
+
+
+def _there(store: Store, spec: Spec) -> str:
+    """Which tickets there are, trial by trial."""
+    trials = sorted({*store.rows(spec).query("arm == 'ticket'")["trial"]})
+    rounds = {trial: len(masks) - 1 for trial in trials if (masks := store.tickets(spec, trial))}
+    stored = ", ".join(f"of trial {trial} rounds 0 to {last}" for trial, last in rounds.items())
+    return stored or "of that experiment there are only tables here"
+
+
+def chains(spec: Spec, store: Store, target: str | Path) -> list[Chain]:
+    """The masks of each trial's tickets that a store has and another folder (`results/`) has not, or not as many of,
+    for `Store.save_chain` there. Dense networks alone are no tickets.
+
+    A trial is left out, with a warning of one line, if it starts from weights that do not follow from its seed: from
+    θ_k, or from those of another release of torch. Raises StoreError, before anything is written, if the folder's
+    tickets of a trial cannot be read, or are others.
+    """
+    there, found = Store(target, strict=True), []
+    rows = store.rows(spec)
+    for trial in sorted({*rows.loc[(rows["arm"] == "ticket") & (rows["round"] > 0), "trial"]}):
+        try:
+            ours = _made(spec, store, rows, trial)
+        except ValueError as error:
+            line = f"tickets of trial {trial} of {spec.network} {specs.key(spec)} are left out: {reason(error)}"
+            warnings.warn(line, stacklevel=2)
+            continue
+        theirs = ours and there.chain(spec, trial)
+        try:
+            best = ticket_rounds.joined(theirs, ours) if theirs else ours
+        except ValueError as error:
+            raise StoreError(
+                f"{there.path / ours.name} holds other tickets than {store.path} ({error}): export to another folder, "
+                "or delete it and export again"
+            ) from None
+        if best is not theirs:
+            found.append(best)
+    return found
+
+
+def _made(spec: Spec, store: Store, rows: pd.DataFrame, trial: int) -> Chain | None:
+    """A trial's masks, as far as a store has them and rows of this version; None of none. ValueError, in one line, if
+    where they start from is not sure to be drawn again."""
+    own = rows[(rows["arm"] == "ticket") & (rows["trial"] == trial)]
+    dense, last = Rep("ticket", trial), -1
+    while store.there(spec, Rep("ticket", trial, last + 1)):
+        last += 1
+    if last < 0:
+        return store.chain(spec, trial)
+    if not last:
+        return None
+    if spec.rewind:
+        raise ValueError(f"they start from the weights of iteration {spec.rewind:,}, which do not follow from the seed")
+    first = own.iloc[0]
+    trained, here = str(json.loads(first["versions"]).get("torch")), torch.__version__
+    if not store.weighted(spec, dense):
+        theta0 = str(store.arrays(spec, dense, "theta0").get("theta0"))
+    elif trained.partition("+")[0] != here.partition("+")[0]:
+        raise ValueError(f"torch {trained} drew their initial weights, and {here} may draw others: export with that")
+    else:
+        theta0 = upkeep.start_of(spec, trial)
+    about = {"key": specs.key(spec), "network": spec.network, "spec": specs.as_json(spec), "trial": trial}
+    about |= {name: first[name] for name in ("data_sha256", "versions", "commit")}
+    about |= {"rounds": last, "theta0": theta0, "results_version": int(first["results_version"])}
+    return upkeep.verified(Chain(about, ticket_rounds.stack(_masks(spec, store, trial, last))), rows)
+
+
+def _masks(spec: Spec, store: Store, trial: int, last: int) -> Iterator[Masks]:
+    """Of rounds 0 to `last`, and of the next."""
+    for n in range(last + 2):
+        rep = Rep("ticket", trial, min(n, last))
+        mask = work.masks_of(store, spec, [rep]) if n <= last else work.next_mask(store, spec, rep)
+        yield {name: m[0].numpy() > 0 for name, m in mask.items()}

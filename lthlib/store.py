@@ -7,7 +7,9 @@
                             .ticket-t0.running           who is training that, see `lease`
 
 A file appears by renaming a finished one, so that it is whole or absent, whoever else writes. `results/` is read by the
-same code: there, `pack` has put all the rows of an experiment into one file.
+same code: there, `pack` has put all the rows of an experiment into one file, and `save_chain` all masks of a trial into
+one (see `ticket_rounds`). A ticket that was merged from there has no weights: its arrays are the `mask.<layer>` that it
+was trained with, `next.<layer>` of the round after it, and the checksum `theta0` of the weights that it started from.
 """
 
 import gzip
@@ -27,13 +29,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lthlib import lease, specs
+from lthlib import lease, specs, ticket_rounds
 from lthlib.curves import ANATOMY, COLUMNS, PROVENANCE, TRAINING
 from lthlib.errors import StoreError
 from lthlib.specs import TRUNKS, Rep, Spec
+from lthlib.ticket_rounds import Chain, Masks
 
 Arrays = dict[str, np.ndarray]
 State = TypeVar("State")
+Read = TypeVar("Read")
 
 
 class Store:
@@ -99,10 +103,47 @@ class Store:
                     "another with --store; what is stored stays valid"
                 ) from None
 
-    def arrays(self, spec: Spec, rep: Rep) -> Arrays:
-        """What `save` kept of a training."""
+    def arrays(self, spec: Spec, rep: Rep, kind: str = "") -> Arrays:
+        """What `save` kept of a training, or of it what is of one kind: `mask.`, `theta.` or `next.`."""
         with np.load(self._file(spec, rep, "npz")) as kept:
-            return dict(kept)
+            return {name: kept[name] for name in kept.files if name.startswith(kind)}
+
+    def weighted(self, spec: Spec, rep: Rep) -> bool:
+        """Whether the weights are there that a stored training of a trunk ended at, and not its masks alone."""
+        return weighted(self._file(spec, rep, "npz"))
+
+    def tickets(self, spec: Spec, trial: int) -> dict[int, Masks]:
+        """The masks of a trial's tickets by round, booleans [*shape] by layer: from round 0 on as far as they are here,
+        one by one, or else as they were exported to here; {} if there are none. Raises as `chain` does. For example
+        `published().tickets(spec, 0)[3]["fc1.weight"]`."""
+        found: dict[int, Masks] = {}
+        while self.there(spec, rep := Rep("ticket", trial, len(found))):
+            arrays = self.arrays(spec, rep, "mask.")
+            found[rep.round] = {name.removeprefix("mask."): m for name, m in arrays.items()}
+        if found or not (chain := self.chain(spec, trial)):
+            return found
+        return {n: chain.mask(n) for n in range(chain.rounds + 1)}
+
+    def chain(self, spec: Spec, trial: int) -> Chain | None:
+        """The file of a trial's tickets that was exported to here, None if there is none. One that cannot be read is
+        passed over with a warning, or, in a `strict` store, is a StoreError."""
+        file = self.path / ticket_rounds.file_name(spec.network, specs.key(spec), trial)
+        return self._attempt(file, ticket_rounds.read, "tickets") if file.exists() else None
+
+    def save_chain(self, chain: Chain) -> Path | None:
+        """Put the masks of a trial's tickets into this folder, in the place of what is there; None, with a warning, if
+        they would fill a file too large to be committed. StoreError if nothing can be written."""
+        content = ticket_rounds.as_bytes(chain)
+        if len(content) > ticket_rounds.LARGEST:
+            line = f"{chain.name} would have {len(content) / 1e6:.1f} MB, too much to be committed: left out"
+            warnings.warn(line, stacklevel=2)
+            return None
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            replace_file(self.path / chain.name, lambda path: path.write_bytes(content))
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+        return self.path / chain.name
 
     def checkpoint(self, spec: Spec, rep: Rep, read: Callable[[Path], State]) -> State | None:
         """What `read` makes of the checkpoint of a training that is under way; None if there is none. One that is
@@ -164,7 +205,7 @@ class Store:
         """All rows, or those of one experiment: one row per evaluation, in order of training and iteration."""
         name = f"*{specs.key(spec)}*" if spec else "*"
         files = [*sorted(self.path.glob(f"{name}/*.parquet")), *sorted(self.path.glob(f"{name}.parquet"))]
-        tables = [table for file in files if (table := self._read(file)) is not None]
+        tables = [table for file in files if (table := self._attempt(file, read_table, "results")) is not None]
         if not tables:
             return pd.DataFrame(columns=COLUMNS)
         rows = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries().to_pandas()
@@ -216,16 +257,15 @@ class Store:
             raise unwritable(self.path, error) from None
         return file
 
-    def _read(self, file: Path) -> pa.Table | None:
+    def _attempt(self, file: Path, read: Callable[[Path], Read], what: str) -> Read | None:
         try:
-            table = read_table(file)
+            return read(file)
         except Exception as error:  # whatever a damaged or foreign file makes its reader raise
-            message = f"{file} cannot be read as results ({reason(error)})"
+            message = f"{file} cannot be read as {what} ({reason(error)})"
             if self.strict:
                 raise StoreError(f"{message}: restore it, or delete it and export again") from None
             warnings.warn(f"{message}: passed over", stacklevel=3)
             return None
-        return table
 
     def _folder(self, spec: Spec) -> Path:
         return self.path / f"{spec.network}-{specs.key(spec)}"
@@ -289,6 +329,12 @@ def _check_arrays(file: Path) -> None:
 
 
 CHECKS = {"parquet": _check_rows, "npz": _check_arrays}
+
+
+def weighted(file: Path) -> bool:
+    """Whether the arrays of a training have weights among them."""
+    with zipfile.ZipFile(file) as arrays:
+        return any(name.startswith("theta.") for name in arrays.namelist())
 
 
 def whole(file: Path, check: Callable[[Path], None]) -> bool:

@@ -115,6 +115,7 @@ def ready(
     todo = missing(spec, shelf)
     workers = 1 if scheduler else processes(workers, device, todo)
     checkpoint.interval()
+    work.check_sources(shelf, spec, todo)
     if todo:
         shelf.open(spec, need=room(spec, todo, 1 if scheduler else workers * width(spec, device)))
         if not scheduler:

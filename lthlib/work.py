@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lthlib import data, lease, masks, networks, provenance, specs, tickets
+from lthlib import data, lease, masks, networks, provenance, specs, tickets, upkeep
 from lthlib.checkpoint import Checkpoint
 from lthlib.cohort import Theta, join, stack, take
 from lthlib.errors import StoreError
@@ -69,7 +69,8 @@ def _branch(job: Job, remember: Callable) -> None:
     store, starts, left = Store(job.store), [], []
     for rep in job.reps:
         source = tickets.source(rep)
-        ticket = tickets.Round(source.round, *recall(store, job.spec, [source]))
+        theta_j = recall(store, job.spec, [source])[1] if starved(rep) else {}
+        ticket = tickets.Round(source.round, masks_of(store, job.spec, [source]), theta_j)
         start, mask = tickets.BRANCHES[rep.arm](job.spec, ticket, [rep])
         starts.append(start)
         left.append(mask)
@@ -78,7 +79,7 @@ def _branch(job: Job, remember: Callable) -> None:
 
 def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: Mask, reps: list[Rep]) -> Theta:
     """θ_j of each training: from the store if it is there, else trained, from a checkpoint on if there is one, and
-    stored."""
+    stored. Of a ticket that the store has without weights, what prunes to the same mask."""
     store = Store(job.store)
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
     if todo:
@@ -98,7 +99,12 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
         report(str(chosen[0]), specs.span(job.spec, chosen[0])[1], len(todo))
     if reps[0].arm not in specs.TRUNKS:
         return {}
-    kept, theta_j = recall(store, job.spec, reps)
+    kept = masks_of(store, job.spec, reps)
+    if job.reps[0].arm == CONTINUING or all(store.weighted(job.spec, rep) for rep in reps):
+        theta_j = recall(store, job.spec, reps)[1]
+    else:  # tickets start from θ₀: of θ_j only the layers that are pruned matter
+        found = [_prunable(store, job.spec, rep) for rep in reps]
+        theta_j = join([{name: theta[name] for name in mask} for theta in found])
     for r, rep in enumerate(reps):
         if not all(torch.equal(kept[name][r], m[r]) for name, m in mask.items()):
             raise StoreError(
@@ -143,14 +149,60 @@ def _arrays(theta: Theta, mask: Mask) -> Arrays:
 
 
 def recall(store: Store, spec: Spec, reps: list[Rep]) -> tuple[Mask, Theta]:
-    """Masks and final weights of stored trainings, as a cohort."""
-    kept = [store.arrays(spec, rep) for rep in reps]
+    """Masks and final weights of stored trainings, as a cohort. StoreError, in one line, if only masks are kept."""
+    if bare := [rep for rep in reps if not store.weighted(spec, rep)]:
+        raise StoreError(
+            f"of {bare[0]} of {spec.network} {specs.key(spec)} the store {store.path} has the mask alone, not the "
+            "weights that it ended at: merge the store that trained it"
+        )
+    return masks_of(store, spec, reps), _cohort(store, spec, reps, "theta.")
 
-    def cohort(kind):
-        rows = [
-            {n.removeprefix(kind): torch.from_numpy(a).float() for n, a in k.items() if n.startswith(kind)}
-            for k in kept
-        ]
-        return stack(rows)
 
-    return cohort("mask."), cohort("theta.")
+def masks_of(store: Store, spec: Spec, reps: list[Rep]) -> Mask:
+    """Masks of stored trainings, as a cohort."""
+    return _cohort(store, spec, reps, "mask.")
+
+
+def next_mask(store: Store, spec: Spec, rep: Rep) -> Mask:
+    """The mask that a stored ticket's pruning leaves, as a cohort of one."""
+    theta_j = _prunable(store, spec, rep)
+    return masks.prune(theta_j, masks_of(store, spec, [rep]), tickets.rates(spec), tickets.together(spec))
+
+
+def _prunable(store: Store, spec: Spec, rep: Rep) -> Theta:
+    """The final weights of a stored training as a cohort of one. Where only masks are kept, it is the next mask: in it
+    as many survivors are 0 as the pruning drops, so that just these are the smallest."""
+    return _cohort(store, spec, [rep], "theta." if store.weighted(spec, rep) else "next.")
+
+
+def _cohort(store: Store, spec: Spec, reps: list[Rep], kind: str) -> Theta:
+    kept = [store.arrays(spec, rep, kind) for rep in reps]
+    return stack([{n.removeprefix(kind): torch.from_numpy(a).float() for n, a in each.items()} for each in kept])
+
+
+def starved(rep: Rep) -> bool:
+    """Whether a training begins with the weights that another ended at, so that its mask is not enough."""
+    return rep.arm == CONTINUING or rep.arm.startswith("oneshot")
+
+
+def check_sources(store: Store, spec: Spec, todo: list[Rep]) -> None:
+    """StoreError, in one line, if some of these cannot be trained, because their trial's tickets came without weights:
+    they begin with those, or initial weights come out otherwise here than where the tickets were found."""
+    for trial in sorted({rep.trial for rep in todo}):
+        dense = Rep("ticket", trial)
+        if not store.there(spec, dense) or store.weighted(spec, dense):
+            continue
+        name = f"trial {trial} of {spec.network} {specs.key(spec)}"
+        again = f"delete its files *-t{trial}-*, to train all of it again"
+        try:
+            upkeep.check_start(spec, trial, str(store.arrays(spec, dense, "theta0").get("theta0")))
+        except ValueError as error:
+            raise StoreError(
+                f"{name} in {store.path}: {error}; run with the release that found its tickets, or {again}"
+            ) from None
+        if hungry := [rep for rep in todo if rep.trial == trial and starved(rep)]:
+            arms = dict.fromkeys("continued" if rep.arm == CONTINUING else rep.arm for rep in hungry)
+            raise StoreError(
+                f"{' and '.join(arms)} need trained weights, and {store.path} has only the masks of the tickets of "
+                f"{name}: leave that out, merge the store that trained the tickets, or {again}"
+            )

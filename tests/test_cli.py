@@ -108,7 +108,8 @@ def test_claims_as_json_have_an_id_a_verdict_and_n(store, capsys):
 def test_export_packs_each_experiment_into_a_file_that_claims_can_read(store, tmp_path, capsys):
     results = tmp_path / "results"
     assert cli.main(["export", "--store", store, "--to", str(results)]) == 0
-    assert sorted("".join(f.suffixes) for f in results.iterdir()) == [".anatomy.csv.gz", ".parquet"]
+    suffixes = [".anatomy.csv.gz", ".parquet", ".tickets.t0.npz"]
+    assert sorted("".join(f.suffixes) for f in results.iterdir()) == suffixes
     assert sorted(capsys.readouterr().out.split()) == sorted(map(str, results.iterdir()))
     assert cli.main(["claims", "--store", str(results), "--json"]) == 0
     exported = json.loads(capsys.readouterr().out)

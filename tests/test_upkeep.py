@@ -68,6 +68,16 @@ def test_who_ran_it_and_when_makes_no_conflict(tmp_path):
     assert str(upkeep.merge(ours, other)) == "0 trainings came in, 3 were there already"
 
 
+def test_what_one_run_has_not_evaluated_makes_no_conflict(tmp_path):
+    ours, other = filled(tmp_path / "ours", CHAIN), filled(tmp_path / "other", CHAIN[:1])
+    sparse = one_training(CHAIN[1])
+    sparse.loc[1::2, ["test_acc", "test_loss", "train_acc", "train_loss"]] = np.nan
+    other.save(SPEC, CHAIN[1], sparse, ARRAYS)
+    sparse = one_training(CHAIN[2]).assign(val_loss=np.nan)  # which is measured in every run
+    other.save(SPEC, CHAIN[2], sparse, ARRAYS)
+    assert upkeep.merge(ours, other).counts == {"new": 0, "same": 2, "conflict": 1, "busy": 0}
+
+
 def test_a_branch_that_differs_stays_ours_and_is_counted(tmp_path):
     ours, other = filled(tmp_path / "ours", [*CHAIN, BRANCH]), filled(tmp_path / "other", CHAIN)
     other.save(SPEC, BRANCH, one_training(BRANCH).assign(test_acc=12.5), {})
