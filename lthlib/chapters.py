@@ -271,8 +271,10 @@ def results(profile: str, store: str = "store") -> pd.DataFrame:
 
 
 def anatomies(profile: str, store: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """What is inside the tickets of all rows there are (`results`)."""
-    return published().anatomy() if profile == "published" else anatomy.every(_shelf(store), rows)
+    """What is inside the tickets of these rows (`results`), of the experiments where a claim asks for it."""
+    if profile == "published":
+        return published().anatomy()
+    return anatomy.every(_shelf(store), rows[rows["key"].isin(claims.looked_into(rows))])
 
 
 def benches(folder: str) -> list[dict]:
