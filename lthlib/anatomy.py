@@ -181,23 +181,24 @@ def valley(values: np.ndarray, edges: np.ndarray) -> float:
     values on either side, the smallest count over that of the lower peak; and this over what it is, on average, of as
     many values that are spread evenly. A Gaussian has about 1.3; below 1 there are two peaks."""
     counts = np.histogram(values, edges)[0]
-    return _depth(counts) / _flat(int(counts.sum()), len(counts))
+    return float(_depths(counts[None])[0]) / _flat(int(counts.sum()), len(counts))
 
 
-def _depth(counts: np.ndarray) -> float:
-    depths = [
-        counts[i] / min(counts[:i].max(), counts[i + 1 :].max())
-        for i in range(1, len(counts) - 1)
-        if min(counts[:i].sum(), counts[i + 1 :].sum()) >= max(1, 0.1 * counts.sum())
-    ]
-    return min(depths, default=np.nan)
+def _depths(counts: np.ndarray) -> np.ndarray:
+    """Of each row of counts; not a number where there is nothing between two peaks."""
+    enough = np.maximum(1, 0.1 * counts.sum(1, keepdims=True))
+    left, right = counts[:, :-2], counts[:, :1:-1]
+    beside = np.minimum(left.cumsum(1), right.cumsum(1)[:, ::-1])
+    peaks = np.minimum(np.maximum.accumulate(left, 1), np.maximum.accumulate(right, 1)[:, ::-1])
+    depths = counts[:, 1:-1] / np.where(beside >= enough, peaks, np.nan)
+    return np.fmin.reduce(depths, axis=1, initial=np.nan)
 
 
 @cache
 def _flat(values: int, bins: int) -> float:
     """The depth of an even distribution is below 1, the more so the fewer values there are: it is a smallest count."""
     draws = np.random.default_rng(0).multinomial(values, np.full(bins, 1 / bins), 500)
-    return float(np.nanmean([_depth(counts) for counts in draws])) if values >= bins else np.nan
+    return float(np.nanmean(_depths(draws))) if values >= bins else np.nan
 
 
 def _whole_numbers(most: int, bins: int = 10) -> np.ndarray:

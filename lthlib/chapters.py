@@ -1,5 +1,6 @@
 """What a chapter of the book asks for: its parameters checked, its experiment run or the committed one read."""
 
+import ast
 import inspect
 import json
 import time
@@ -7,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -60,18 +60,52 @@ class Experiment:
         return {rep.round: self.store.arrays(self.spec, rep)[f"mask.{layer}"] for rep in rounds}
 
 
-def check_parameters(namespace: dict[str, Any]) -> None:
-    """Refuse a parameter that papermill injected and the chapter does not declare. To be called before any import of a
-    name: `namespace` is the chapter's globals(), in which declared parameters are those with a type."""
-    declared = namespace.get("__annotations__")
-    if declared is None:  # Python 3.14 keeps types elsewhere: better no check than refusing every parameter
-        return
-    ours = {n for n, v in namespace.items() if not n.startswith("_") and not isinstance(v, ModuleType)}
-    for name in sorted(ours - set(declared) - IPYTHON):
-        raise SpecError(f"unknown parameter '{name}'; choose from {', '.join(declared)}")
+def check_parameters(namespace: Mapping[str, Any]) -> None:
+    """Refuse a parameter that papermill injected and the chapter does not declare; whatever else a kernel holds is none
+    of a chapter's business. `namespace` is the chapter's globals()."""
+    global BEGUN
+    BEGUN = time.monotonic()
+    declared, injected = _parameters(namespace)
+    for name in injected:
+        if name not in declared:
+            raise SpecError(f"unknown parameter '{name}'; choose from {', '.join(declared)}")
 
 
-IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}  # names that every notebook starts with
+BEGUN = time.monotonic()  # when the page that is being executed began
+
+
+def _parameters(namespace: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The parameters that a chapter declares, and those that papermill injected.
+
+    Cells say so, whose sources IPython keeps: a live kernel holds names of all kinds, and not every Python tells which
+    of them have a type. Of cells that were executed again the last before the check count, and what was injected
+    before the parameters were set again no longer holds.
+    """
+    cells = [cell for cell in namespace.get("_ih", ()) if isinstance(cell, str)]  # `In`, which somebody may overwrite
+    checked = max((n for n, cell in enumerate(cells) if "check_parameters(" in cell), default=len(cells))
+    typed = (n for n in reversed(range(checked)) if _assigned(cells[n], ast.AnnAssign))
+    own = next(typed, None)
+    if own is None:
+        return [], []
+    injected = [cell for cell in cells[own + 1 : checked] if cell.startswith(INJECTED)]
+    return _assigned(cells[own]), _assigned(injected[-1]) if injected else []
+
+
+INJECTED = "# Parameters"  # how papermill begins the cell that it adds behind the parameters
+
+
+def _assigned(cell: str, *kinds: type) -> list[str]:
+    """The names that a cell assigns a value, or in a certain way: `name: type = value` is an ast.AnnAssign."""
+    try:
+        lines = ast.parse(cell).body
+    except (SyntaxError, ValueError):
+        return []
+    match lines:  # what IPython makes of a cell below %%time or the like
+        case [ast.Expr(ast.Call(ast.Attribute(attr="run_cell_magic"), [*_, ast.Constant(str(below))]))]:
+            return _assigned(below, *kinds)
+    found = [line for line in lines if isinstance(line, kinds or (ast.Assign, ast.AnnAssign))]
+    targets = [target for line in found for target in getattr(line, "targets", None) or [line.target]]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def experiment(
@@ -158,9 +192,9 @@ def _names(text: str | None) -> list[str] | None:
 def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> tables.Table:
     """Where the numbers of a page come from: the trainings it draws, and how the page itself was executed; `namespace`
     is the chapter's globals(), as for `check_parameters`."""
-    declared = namespace.get("__annotations__", {})
+    declared, _ = _parameters(namespace)
     idle = ("device", "seed") if namespace.get("profile") == "published" else ()  # nothing was trained with them
-    told = [n for n in declared if n not in (*WHERE, *idle) and namespace[n] is not None]
+    told = [n for n in declared if n not in (*WHERE, *idle) and namespace.get(n) is not None]
     given = [f"{n} = {namespace[n]!r}" for n in told]
     with_what = f", with {', '.join(given)}" if given else ""
     made = json.loads(made_by.versions())
@@ -171,7 +205,6 @@ def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> tables.Table
     return tables.provenance(rows, caption)
 
 
-BEGUN = time.monotonic()  # a chapter imports this first of all
 WHERE = ("store", "scheduler")  # parameters that shape nothing, and name folders and machines
 
 
@@ -238,8 +271,10 @@ def results(profile: str, store: str = "store") -> pd.DataFrame:
 
 
 def anatomies(profile: str, store: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """What is inside the tickets of all rows there are (`results`)."""
-    return published().anatomy() if profile == "published" else anatomy.every(_shelf(store), rows)
+    """What is inside the tickets of these rows (`results`), of the experiments where a claim asks for it."""
+    if profile == "published":
+        return published().anatomy()
+    return anatomy.every(_shelf(store), rows[rows["key"].isin(claims.looked_into(rows))])
 
 
 def benches(folder: str) -> list[dict]:

@@ -2,9 +2,14 @@
 
 import inspect
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
+from functools import cache
 from numbers import Real
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,27 +39,53 @@ class ClaimsError(LthError, ValueError):
 # --- the trainings that a claim is measured on ---------------------------------------------------------------------
 
 
-def recipe(training: pd.Series) -> dict:
+def recipe(training: pd.Series) -> Mapping[str, Any]:
     """The settings that a training was run with; what its row does not name is the paper's."""
-    stored = json.loads(training["spec"])
-    stored = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
-    return {**vars(PAPER[training["network"]]), **stored}
+    return _recipe(training["network"], training["spec"])
+
+
+@cache  # here and below: a page asks the same of every line of its ledger
+def _recipe(network: str, text: str) -> Mapping[str, Any]:
+    stored = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
+    return MappingProxyType({**vars(PAPER[network]), **stored})
 
 
 def nearest(training: pd.Series) -> Spec:
     """The line of the paper's hyperparameters, in the setting that a training's recipe is nearest to."""
-    network = training["network"]
-    lines = [specs.spec(network, setting=name) for name in (None, *SETTINGS.get(network, {}))]
-    return min(lines, key=lambda line: len(departures(training, line)))
+    return _nearest(training["network"], training["spec"])
+
+
+@cache
+def _nearest(network: str, text: str) -> Spec:
+    lines = [_line(network, "paper", name) for name in (None, *SETTINGS.get(network, {}))]
+    return min(lines, key=lambda line: len(_departures(network, text, line)))
 
 
 def departures(training: pd.Series, paper: Spec | None = None) -> list[str]:
     """In what a training's recipe differs from a line of the paper's, or the nearest, as far as a Spec describes it."""
-    if training["network"] not in PAPER:
-        return []
-    ours, paper = recipe(training), paper or nearest(training)
+    network, text = training["network"], training["spec"]
+    return list(_departures(network, text, paper or _nearest(network, text))) if network in PAPER else []
+
+
+@cache
+def _departures(network: str, text: str, paper: Spec) -> tuple[str, ...]:
+    ours = _recipe(network, text)
     paper = vars(_shrunk(paper, ours["iterations"] / paper.iterations))
-    return [f"{name} {ours[name]}" for name in SHAPING if name not in SIZES and ours[name] != paper[name]]
+    return tuple(f"{name} {ours[name]}" for name in SHAPING if name not in SIZES and ours[name] != paper[name])
+
+
+def _line(network: str, profile: str, setting: str | None = None, variation: dict | None = None) -> Spec:
+    """`specs.spec`, remembered."""
+    return _spec(network, profile, setting, _text(variation))
+
+
+@cache
+def _spec(network: str, profile: str, setting: str | None, variation: str, **changes: Any) -> Spec:
+    return specs.spec(network, profile, setting, json.loads(variation), **changes)
+
+
+def _text(variation: dict | None) -> str:
+    return json.dumps(variation or {}, default=str)
 
 
 SHAPING = [f.name for f in fields(Spec) if not f.metadata.get("extent")]
@@ -68,12 +99,16 @@ def _shrunk(paper: Spec, part: float) -> Spec:
 def of(training: pd.Series, setting: str | None = None, variation: dict | None = None) -> bool:
     """Whether a training is one of its network's in a setting, perhaps varied, at whatever scale: whether its recipe is
     what some profile makes of it."""
-    network = training["network"]
+    return _of(training["network"], training["spec"], setting, _text(variation))
+
+
+@cache
+def _of(network: str, text: str, setting: str | None, variation: str) -> bool:
     if network not in PAPER:
         return False
-    ours = recipe(training)
+    ours = _recipe(network, text)
     compared = [name for name in SHAPING if name not in (*SIZES, *OPEN)]
-    lines = (vars(specs.spec(network, p, setting, variation, iterations=ours["iterations"])) for p in PROFILES)
+    lines = (vars(_spec(network, p, setting, variation, iterations=ours["iterations"])) for p in PROFILES)
     return any(all(ours[name] == line[name] for name in compared) for line in lines)
 
 
@@ -86,7 +121,7 @@ def experiments(
     """
     if trainings.empty:
         return []
-    line = specs.spec(network, "paper", setting, variation)
+    line = _line(network, "paper", setting, variation)
 
     def size(experiment: pd.DataFrame) -> tuple:
         first = experiment.iloc[0]
@@ -94,8 +129,10 @@ def experiments(
         extent = experiment["trial"].nunique(), experiment["round"][experiment["arm"] == "ticket"].max()
         return (not departures(first, line), experiment["iterations"].max(), full, *extent)
 
-    found = [e for _, e in trainings[trainings["network"] == network].groupby("key", observed=True)]
-    return sorted((e for e in found if of(e.iloc[0], setting, variation)), key=size, reverse=True)
+    mine = trainings[trainings["network"] == network]
+    firsts = mine.drop_duplicates("key").sort_values("key").set_index("key")["spec"]
+    keys = [key for key, spec in firsts.items() if _of(network, spec, setting, _text(variation))]
+    return sorted((mine[mine["key"] == key] for key in keys), key=size, reverse=True)
 
 
 def best(trainings: pd.DataFrame, network: str, setting: str | None = None, variation: dict | None = None):
@@ -304,7 +341,7 @@ def bootstrap(alone: np.ndarray) -> tuple[float, float]:
 def _reduced(part: dict, t: pd.DataFrame) -> list[str]:
     """In what the runs that a part was measured on fall short of the paper's."""
     line = {**part, **next(iter(part.get("sweep", {}).values()), {})}
-    return shortfall(t.iloc[0], specs.spec(part["network"], "paper", line.get("setting"), line.get("with")))
+    return shortfall(t.iloc[0], _line(part["network"], "paper", line.get("setting"), line.get("with")))
 
 
 def shortfall(training: pd.Series, paper: Spec | None = None) -> list[str]:
@@ -391,6 +428,22 @@ def ledger(rows: pd.DataFrame, claims: list[dict] | None = None, anatomy: pd.Dat
         trainings = beside(trainings, anatomy)
     lines = [_combine(c, [_score(p, trainings) for p in c["parts"]]) for c in (load() if claims is None else claims)]
     return pd.DataFrame(lines, columns=COLUMNS).astype({c: object for c in ("text", "figure", "ours")})
+
+
+def looked_into(rows: pd.DataFrame) -> set[str]:
+    """The keys of the experiments inside whose tickets a claim measures something: of no others does the ledger need
+    the anatomy."""
+    trainings, keys = summarise(rows), set()
+    for part in (part for claim in load() for part in claim["parts"] if _looks_inside(part)):
+        with suppress(Missing):
+            keys |= {experiment["key"].iloc[0] for experiment in _chosen(part, trainings)}
+    return keys
+
+
+def _looks_inside(part: dict) -> bool:
+    """Whether what is measured is of a layer, as `curves.beside` names it."""
+    arguments = [value for given in part.get("measure", {}).values() for value in given.values()]
+    return any(str(value).endswith(("_fc1", "_fc2", "_out")) for value in arguments)
 
 
 def as_json(ledger: pd.DataFrame) -> list[dict]:

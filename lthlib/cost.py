@@ -15,6 +15,7 @@ import torch
 
 from lthlib import evaluation, masks, networks, specs, study, tickets
 from lthlib.data import EXAMPLES, Data
+from lthlib.progress import duration
 from lthlib.specs import Rep, Spec
 from lthlib.store import Store
 from lthlib.streams import stream
@@ -154,14 +155,6 @@ def peak(device: str) -> float:
     if status.exists():  # the other way tells, of a process that was just started, what its parent held
         return 1024.0 * int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
-
-
-def duration(seconds: float) -> str:
-    """For people: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
-    for unit, length, digits in (("days", 86_400, 1), ("h", 3_600, 1), ("min", 60, 0)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:.{digits}f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def size(number: float) -> str:

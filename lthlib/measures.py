@@ -41,7 +41,7 @@ def _levels(t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | Non
         raise Missing(f"the arm {arm}")
     if to is not None and pruned["remaining"].min() > 1.15 * to:
         raise Missing(f"{arm} down to P_m {number(to)} % (so far {number(pruned['remaining'].min())} %)")
-    table = pruned.pivot_table(index="round", columns="trial", values=quantity).reindex(columns=dense.index)
+    table = pruned.groupby(["round", "trial"])[quantity].mean().unstack().reindex(columns=dense.index)
     table.index = pruned.groupby("round")["remaining"].first()[table.index]
     table = table.dropna(how="all")
     if table.empty:

@@ -83,7 +83,8 @@ def run(
     job = Job(replace(spec, rounds=depth(spec)), (), Path(store).absolute(), data_root, device)
     whole = plan(spec)
     count = partial(Store(store).count, spec, whole)
-    bars = Bars(f"{spec.network} {specs.key(spec)}", len(whole), count, spec.iterations)
+    alone = 1 if device == "cpu" else None  # networks that a process trains at once
+    bars = Bars(f"{spec.network} {specs.key(spec)}", len(whole), count, spec.iterations, alone)
     try:
         with crew(workers, scheduler, bars, job) as (pool, job, together):
             drive(pool, job, todo, bars, together)

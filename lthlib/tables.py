@@ -211,7 +211,7 @@ def inputs(rows: pd.DataFrame, network: str) -> Table:
     """The dense network by how its inputs are scaled, of which the paper says nothing, beside the paper's own. Trials
     are alike in everything else: initial weights, order of the data and all other settings."""
     trainings = summarise(rows[(rows["network"] == network) & (rows["arm"] == "ticket") & (rows["round"] == 0)])
-    asked = trainings["spec"].astype(str).map(specs.from_json)
+    asked = trainings["spec"].map({text: specs.from_json(text) for text in trainings["spec"].unique()}).astype(object)
     extents = {f.name: f.default for f in fields(specs.Spec) if f.metadata.get("extent")}
     alike = asked.map(lambda spec: specs.as_json(replace(spec, inputs="raw", **extents)))
     trainings = trainings.assign(inputs=asked.map(lambda spec: spec.inputs))

@@ -7,9 +7,12 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
+import nbformat
 import pytest
 from browser import Watched, chromium, served
 from marking import leaks
+from nbclient import NotebookClient
+from papermill.translators import PythonTranslator
 
 from lthlib import claims, pages
 
@@ -73,6 +76,70 @@ def test_every_page_that_draws_results_says_where_they_come_from(site):
         told = re.findall(r'download="(\w{12}).json"[^>]*>\1</a></td><td>(?:Lenet-300-100|Conv-2|ResNet-20)</td>', ours)
         assert told
         assert keys <= set(told)
+
+
+def execute(cells, **options):
+    """Cells in one new kernel; the notebook with what they gave."""
+    cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    return NotebookClient(notebook, resources={"metadata": {"path": str(ROOT)}}, timeout=600, **options).execute()
+
+
+def code(chapter):
+    """The cells of a chapter's code but the first of most, which installs the library."""
+    cells = nbformat.read(ROOT / chapter, as_version=4).cells
+    return [cell.source for cell in cells if cell.cell_type == "code" and "%pip" not in cell.source]
+
+
+def said(cell):
+    return "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
+
+
+def test_every_chapter_is_executed_twice_in_one_kernel(site):
+    """As 'Run All' again does, with parameters injected; after all the chapters before it."""
+    wanted = {"profile": "quick", **TINY, "store": str(site.parent / "store")}
+    cells = ["import lthlib.study\nlthlib.study.drive = None  # there is nothing left to train"]
+    for chapter in pages.notebooks(ROOT):
+        own, given = code(chapter), pages._given(ROOT / chapter, wanted)
+        if given:
+            own.insert(1, PythonTranslator.codify(given))
+        cells += 2 * [f"# {chapter}", *own]
+    cells = execute(cells).cells
+    pages_twice = [cell for cell in cells if cell.source.startswith("# book/")]
+    assert len(pages_twice) == 2 * len(pages.notebooks(ROOT))
+    records = [said(cell) for cell in cells if "chapters.provenance(" in cell.source and "display" not in cell.source]
+    assert len(records) % 2 == 0
+    assert len(records) > 2 * len(WITH_FIGURES)
+    told = [re.search(r", with (.*?)\.</", record) for record in records]
+    assert [t and t[1] for t in told[::2]] == [t and t[1] for t in told[1::2]]
+
+
+def test_a_chapter_in_a_live_kernel_is_asked_again_for_something_else(tmp_path, monkeypatch):
+    """With names of a start-up file about, and none of the types that Python 3.14 no longer keeps in one place."""
+    (tmp_path / "profile_default/startup").mkdir(parents=True)
+    (tmp_path / "profile_default/startup/mine.py").write_text("from pathlib import Path\nmine: int = 3\n")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    parameters, run, *_, record = code("book/02-fully-connected.ipynb")
+    small = {"rounds": 1, "iterations": 20, "store": str(tmp_path / "store"), "device": "cpu"}
+    once, again = (PythonTranslator.codify({**small, "trials": n}, "by hand") for n in (1, 2))
+    by_hand = parameters.replace("trials: int = None", "trials: int = 2")
+    assert by_hand != parameters
+    refused = "# Parameters\ntrails = 3\n"
+    nameless = "__annotations__.clear()\ndel __annotations__"
+    first, second, third, fourth, fifth = (
+        [parameters, nameless, once, run, record],
+        [again, run, record],
+        [by_hand, nameless, PythonTranslator.codify(small, "by hand"), run, record],
+        [parameters, nameless, refused, run],
+        [parameters, once, run, record],
+    )
+    cells = execute(["from pathlib import Path", *first, *second, *third, *fourth, *fifth], allow_errors=True).cells
+    errors = [output.evalue for cell in cells for output in cell.outputs if output.output_type == "error"]
+    assert errors == ["unknown parameter 'trails'; choose from " + ", ".join(re.findall(r"^\w+", parameters, re.M))]
+    told = [re.search(r"trials = (\d)", said(cell))[1] for cell in cells if cell.source == record]
+    assert told == ["1", "2", "2", "1"]
+    assert not [cell for cell in cells if "mine = " in said(cell)]
 
 
 def test_a_word_that_is_linked_shows_its_meaning(site):

@@ -77,12 +77,57 @@ def test_bad_parameters_are_one_line_before_training(home, words, parameters):
     assert error.value._render_traceback_() == [f"SpecError: {error.value}"]
 
 
-def test_a_parameter_that_no_cell_declares_is_refused():
-    notebook = {"__annotations__": {"trials": int}, "trials": 3, "chapters": chapters, "In": [], "_": 0}
-    chapters.check_parameters(notebook)
-    with pytest.raises(SpecError, match="unknown parameter 'trails'; choose from trials"):
-        chapters.check_parameters({**notebook, "trails": 3})
-    chapters.check_parameters({"trials": 3})  # where nothing says what is declared, nothing is refused
+OWN = "profile: str = 'quick'  # sizes\ntrials: int = None\nstore: str = 'shelf'"
+CHECK = "from lthlib import chapters\nchapters.check_parameters(globals())"
+
+
+def kernel(*cells, **names):
+    """The globals() of a kernel that has executed these cells, as far as a chapter looks at them."""
+    return {"_ih": ["", *cells], "chapters": chapters, "Path": object, "helper": print, "half": 0.5, **names}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (OWN, CHECK),
+        (OWN, "# Parameters\ntrials = 3\n", CHECK),
+        (f"get_ipython().run_cell_magic('time', '', {OWN!r})\n", "# Parameters\ntrials = 3\n", CHECK),
+        (OWN, "trails = 3", "half = trials / 2", CHECK),  # somebody's own cells
+        ("# Parameters\ntrails = 3\n", OWN, CHECK),  # of a notebook that was there before
+        (OWN, "# Parameters\ntrails = 3\n", CHECK, OWN, "# Parameters\ntrials = 3\n", CHECK),  # mended
+        (OWN, "# Parameters\ntrails = 3\n", CHECK, "# Parameters\ntrials = 3\n", CHECK),
+        (OWN, "this is no Python", CHECK),
+        (OWN, CHECK, "mine: int = 7"),
+    ],
+)
+def test_whatever_a_live_kernel_holds_is_no_parameter(cells):
+    chapters.check_parameters(kernel(*cells, experiment="of the last time", trials=3))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (OWN, "# Parameters\ntrails = 3\n", CHECK),
+        (OWN, "# Parameters\ntrials = 1\ntrails = 3\n", CHECK),
+        (
+            OWN,
+            "%%time is no Python",
+            "# Parameters\ntrails = 3",
+            f"get_ipython().run_cell_magic('time', '', {CHECK!r})\n",
+        ),
+        (OWN, "# Parameters\ntrials = 3\n", CHECK, OWN, "# Parameters\ntrails = 3\n", CHECK),
+        (OWN, CHECK, "mine: int = 7", OWN, "# Parameters\ntrails = 3\n", CHECK),
+    ],
+)
+def test_a_parameter_that_no_cell_declares_is_refused(cells):
+    with pytest.raises(SpecError, match="unknown parameter 'trails'; choose from profile, trials, store") as error:
+        chapters.check_parameters(kernel(*cells, trails=3))
+    assert "\n" not in str(error.value)
+
+
+def test_where_no_cell_says_what_is_declared_nothing_is_refused():
+    chapters.check_parameters({"trials": 3})
+    chapters.check_parameters(kernel("trials = 3", CHECK))
 
 
 def test_published_refuses_stale_results_and_says_which_figures_and_why(home, monkeypatch):
@@ -114,8 +159,8 @@ def test_a_scheduler_trains_instead_of_this_machine(home, monkeypatch):
 
 def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
     rows = chapters.together(make_rows(rounds=2, key="a" * 12), make_rows(network="conv2", rounds=1, key="b" * 12))
-    notebook = {"__annotations__": dict.fromkeys(["profile", "trials", "store"]), "profile": "quick", "trials": None}
-    shown = chapters.provenance(rows, {**notebook, "store": "shelf of somebody"})
+    notebook = kernel(OWN, CHECK, "mine: int = 7", profile="quick", trials=None, store="shelf of somebody", mine=7)
+    shown = chapters.provenance(rows, notebook)
     assert shown.frame["experiment"].tolist() == ["a" * 12, "b" * 12]
     counted = rows.groupby("key").apply(lambda e: len(e.drop_duplicates(["arm", "trial", "round", "draw"])))
     assert shown.frame["trainings"].tolist() == counted.tolist()
@@ -132,6 +177,18 @@ def test_a_page_names_the_trainings_it_draws_and_how_it_was_executed(home):
     held = re.search(r'download="a{12}.json" href="data:application/json;base64,([^"]+)"', page)[1]
     assert specs.key(specs.from_json(base64.b64decode(held).decode())) == specs.key(specs.spec("lenet"))
     assert chapters.provenance(rows.iloc[:0], notebook).frame.empty
+    assert (
+        ", with profile = 'laptop', trials = 2."
+        in chapters.provenance(rows, {**notebook, "profile": "laptop", "trials": 2}).caption
+    )
+
+
+def test_a_page_that_is_executed_again_takes_its_time_from_there(home, monkeypatch):
+    monkeypatch.setattr(chapters, "BEGUN", chapters.time.monotonic() - 7_200)  # when its kernel was started
+    rows, notebook = make_rows(rounds=1), kernel(OWN, CHECK)
+    assert " in 2.0 h, by" in chapters.provenance(rows, notebook).caption
+    chapters.check_parameters(notebook)
+    assert " in 0 s, by" in chapters.provenance(rows, notebook).caption
 
 
 def test_no_page_shows_stale_results(home, monkeypatch):

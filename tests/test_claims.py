@@ -573,6 +573,19 @@ def test_what_is_inside_tickets_is_judged_by_their_anatomy():
     assert "hidden 2, how far: not reproduced" in found.loc["F5", "why"]
 
 
+def test_the_ledger_needs_the_anatomy_of_no_other_experiment():
+    adam, sgd, slow = (
+        make_rows(trials=2, rounds=8, arms=("ticket",), key=letter * 12, **change)
+        for letter, change in (("a", {}), ("b", {"optimiser": "sgd", "lr": 0.8}), ("c", {"lr": 2e-4}))
+    )
+    rows = pd.concat([adam, sgd, slow, make_rows(network="conv2", trials=1, rounds=2, arms=("ticket",), every=1000)])
+    assert claims.looked_into(rows) == {"a" * 12, "b" * 12}
+    assert claims.looked_into(rows.iloc[:0]) == set()
+    every = [inside(one, **SHAPES) for one in (adam, sgd, slow)]
+    whole, part = (claims.ledger(rows, anatomy=pd.concat(some)) for some in (every, every[:2]))
+    pd.testing.assert_frame_equal(whole, part)
+
+
 def test_generalising_better_takes_more_test_accuracy_and_no_less_train_accuracy():
     rows = sparse(make_rows(trials=2, rounds=12, arms=("ticket",)))
     flat = rows.assign(train_acc=99.0)
