@@ -13,7 +13,7 @@ import pandas as pd
 
 from lthlib import specs
 from lthlib.errors import LthError, SpecError
-from lthlib.store import Store, published
+from lthlib.lab.store import Store, published
 
 STORE = "store"
 
@@ -169,7 +169,7 @@ OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", *specs
 
 def _run(options: argparse.Namespace) -> None:
     """Train what an experiment still misses, and store each training as it ends. May be stopped and started again."""
-    from lthlib import cost, study
+    from lthlib.lab import cost, study
 
     spec = _spec(options)
     where = options.store, options.data_root, options.device, options.workers, options.scheduler
@@ -181,7 +181,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _cost(options: argparse.Namespace) -> None:
     """Calibrate for a few seconds, then say what `lth run` with the same options would take: time, memory, disk."""
-    from lthlib import cost
+    from lthlib.lab import cost
 
     found = cost.predict(_spec(options), options.store, options.device, options.workers)
     print(json.dumps(asdict(found), indent=2) if options.json else found)
@@ -200,7 +200,8 @@ def _spec(options: argparse.Namespace) -> specs.Spec:
 def _bench(options: argparse.Namespace) -> None:
     """Time our engine, a conventional loop of the same work and the bare products in it, turn about; or this release
     and another. Minutes."""
-    from lthlib import bench, releases, study
+    from lthlib.bench import bench, releases
+    from lthlib.lab import study
 
     known = dict.fromkeys(network for network, _ in bench.CASES)
     for name in options.networks:
@@ -234,7 +235,7 @@ def _status(options: argparse.Namespace) -> None:
     elif not lines:
         print(f"the store {options.store} is empty: lth run lenet")
     else:
-        from lthlib.cost import duration
+        from lthlib.lab.cost import duration
 
         dull = ["devices"] if any(line["rewind"] for line in lines) else ["devices", "rewind"]
         table = pd.DataFrame(lines).drop(columns=dull)
@@ -247,7 +248,7 @@ def _status(options: argparse.Namespace) -> None:
 
 def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
     """What there is to say about one experiment."""
-    from lthlib import cost, study
+    from lthlib.lab import cost, study
 
     rep = list(specs.Rep._fields)
     trainings = rows[rows["key"] == specs.key(spec)].drop_duplicates(rep)
@@ -281,23 +282,23 @@ def _merge(options: argparse.Namespace) -> None:
     """Bring in the trainings of another store that are missing here, or of a folder of packed files, such as results/:
     of its tickets the masks, from which branches and further rounds can be trained. What is here is never overwritten:
     of a training that is in both with other numbers, ours stays. May be stopped and started again."""
-    from lthlib import upkeep
+    from lthlib.lab import maintenance
 
-    print(upkeep.merge(Store(options.store), _existing(options.other)))
+    print(maintenance.merge(Store(options.store), _existing(options.other)))
 
 
 def _gc(options: argparse.Namespace) -> None:
     """List what nothing refers to any more (what killed processes left half written, damaged files that were set aside,
     weights without rows) and, if that is confirmed, remove it. Rows are never removed."""
-    from lthlib import upkeep
+    from lthlib.lab import maintenance
 
-    files = upkeep.orphans(_existing(options.store))
+    files = maintenance.orphans(_existing(options.store))
     for file in files:
         print(file)
     if not files:
         print(f"there is nothing to remove in {options.store}")
     elif options.yes or _confirmed(f"remove these {len(files)} files? [y/N] "):
-        upkeep.remove(files)
+        maintenance.remove(files)
         print(f"{len(files)} files removed")
 
 
@@ -309,12 +310,12 @@ def _confirmed(question: str) -> bool:
 
 def _claims(options: argparse.Namespace) -> None:
     """The paper's claims, each with what its text and its figures say, what our results say, and a verdict."""
-    from lthlib import claims
+    from lthlib.evidence import claims
 
     store = _existing(options.store) if options.store else published()
     rows, inside = store.rows(), store.anatomy()
     if options.store:
-        from lthlib import anatomy
+        from lthlib.lab import anatomy
 
         inside = anatomy.every(store, rows)
     ledger = claims.ledger(rows, anatomy=inside)
@@ -336,18 +337,18 @@ def _export(options: argparse.Namespace) -> None:
         return
     if None in wanted or len(options.names) != 2 or options.to:
         raise SpecError("a ticket is written with lth export NETWORK --trial T --round N FILE")
-    from lthlib import exchange
+    from lthlib.lab import ticket_file
 
     (name, file), rep = options.names, specs.Rep("ticket", *wanted)
     spec = _the_experiment(store, name, options.profile, rep)
-    print(exchange.save(file, spec, rep, *exchange.kept(store, spec, rep), options.force))
+    print(ticket_file.save(file, spec, rep, *ticket_file.kept(store, spec, rep), options.force))
 
 
 def _pack(spec: specs.Spec, store: Store, target: str) -> None:
     """Put rows, anatomy and tickets of an experiment into a folder, and say which files."""
-    from lthlib import anatomy, exchange
+    from lthlib.lab import anatomy, ticket_file
 
-    chains = exchange.chains(spec, store, target)  # first, as it refuses tickets that are others than those there
+    chains = ticket_file.chains(spec, store, target)  # first, as it refuses tickets that are others than those there
     print(store.pack(spec, target))
     if inside := anatomy.pack(spec, store, target):
         print(inside)
@@ -377,7 +378,7 @@ def _experiments(store: Store, names: list[str]) -> list[specs.Spec]:
 def _the_experiment(store: Store, name: str, profile: str | None, rep: specs.Rep) -> specs.Spec:
     """The one that a network, perhaps at a profile, or a key means, if need be the one that has a ticket; SpecError if
     several or none are meant."""
-    from lthlib import exchange
+    from lthlib.lab import ticket_file
 
     found = _experiments(store, [name])
     if profile:
@@ -385,7 +386,7 @@ def _the_experiment(store: Store, name: str, profile: str | None, rep: specs.Rep
         if not chosen:
             raise SpecError(f"the store {store.path} has no {name} at profile {profile}, but {_listed(found)}")
         return chosen[0]
-    having = [spec for spec in found if exchange.offers(store, spec, rep)] if len(found) > 1 else []
+    having = [spec for spec in found if ticket_file.offers(store, spec, rep)] if len(found) > 1 else []
     found = having or found
     if len(found) > 1:
         raise SpecError(f"the store {store.path} has several experiments of {name}, say one's key: {_listed(found)}")

@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 from browser import Watched, chromium, served
 
-from lthlib import explorer, pages, specs, tickets
+from lthlib import specs
+from lthlib.book import explorer, pages
+from lthlib.engine import tickets
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
@@ -154,7 +156,7 @@ def ramp(arm, part):
     """White, an arm's colour, its shade: the colours that matplotlib draws the still picture in."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    from lthlib.style import ARMS, shade
+    from lthlib.book.style import ARMS, shade
 
     colour = ARMS[arm].colour
     scale = LinearSegmentedColormap.from_list(arm, ["#FFFFFF", colour, shade(colour, -0.75)], N=2048)

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from lthlib import cli, specs, study
+from lthlib import cli, specs
+from lthlib.lab import study
 
 SMALL = ["--rounds", "1", "--iterations", "20", "--trials", "1", "--workers", "1"]
 
@@ -158,11 +159,11 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lthlib.study.run", interrupted)
+    monkeypatch.setattr("lthlib.lab.study.run", interrupted)
     assert cli.main(["run", "lenet"]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
 def test_reading_results_does_not_load_torch():
-    code = "import sys, lthlib.claims, lthlib.figures, lthlib.tables, lthlib.store; assert 'torch' not in sys.modules"
+    code = "import sys; from lthlib.book import figures, tables; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,11 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from lthlib import cohort, compact, data, exchange, feed, masks, networks, specs, study, tickets
+from lthlib import specs
+from lthlib.core import masks
+from lthlib.core.streams import stream
+from lthlib.engine import cohort, data, feed, networks, slim, tickets
+from lthlib.engine.train import train
 from lthlib.errors import DataError, SpecError
+from lthlib.lab import study, ticket_file
 from lthlib.specs import Rep, Spec
-from lthlib.streams import stream
-from lthlib.train import train
 
 EXAMPLE = Path(__file__).parents[1] / "book" / "own_network.py"
 SIZES = {"iterations": 30, "eval_every": 10, "batch": 20, "train_eval": 30, "rounds": 1}
@@ -66,7 +69,7 @@ def test_a_flat_network_of_ones_own_is_trained_as_autograd_says(activation, digi
     mask = {
         name: (torch.rand(start[name].shape, generator=stream(0, name)) < 0.3).float() for name in tickets.rates(spec)
     }
-    assert compact.live(spec, mask, digits)[0] == {}
+    assert slim.live(spec, mask, digits)[0] == {}
     rep = Rep("ticket", 0)
     final, _ = train(spec, start, mask, [rep], digits)
     expected = naive(Flat(activation=activation), spec, rep, *map(one, (start, mask)), digits)
@@ -113,7 +116,7 @@ def test_the_example_of_the_page_runs_and_writes_a_ticket(tmp_path):
         [sys.executable, EXAMPLE, "ticket.safetensors"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[1].split() == ["arm", *["reinit", "ticket"] * 3]
-    ticket = exchange.load(tmp_path / "ticket.safetensors")
+    ticket = ticket_file.load(tmp_path / "ticket.safetensors")
     assert ticket.metadata["network"] == "small"
     assert float(ticket.metadata["P_m"]) < 10
     assert specs.from_json(ticket.metadata["spec"]).data == "small digits"

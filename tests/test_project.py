@@ -16,7 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from lthlib import cli, pages, specs
+from lthlib import cli, specs
+from lthlib.book import pages
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -75,7 +76,7 @@ def test_the_wheel_ships_the_claims_and_the_papers_curves(tmp_path):
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     shipped = zipfile.ZipFile(wheel).namelist()
-    assert {"lthlib/claims.yml", "lthlib/paper_curves.csv", "lthlib/pages.py"} <= set(shipped)
+    assert {"lthlib/evidence/claims.yml", "lthlib/evidence/paper_curves.csv", "lthlib/book/pages.py"} <= set(shipped)
     assert not [name for name in shipped if not name.startswith(("lthlib/", "lthlib-"))]
 
 
@@ -121,7 +122,7 @@ def test_an_old_python_is_refused_in_one_line(tmp_path, script):
 
 
 def test_the_sizes_in_the_prose_are_those_of_the_profiles():
-    study = pytest.importorskip("lthlib.study")
+    study = pytest.importorskip("lthlib.lab.study")
     rows = re.findall(
         r"^\| `(\w+)` \| [^|]*\| (\d+) \| (\d+) \| ([\d,]+) \| ([\d,]+) \|", text("book/reproduce.md"), re.M
     )
@@ -133,7 +134,7 @@ def test_the_sizes_in_the_prose_are_those_of_the_profiles():
 
 
 def test_the_readme_speaks_of_the_committed_results():
-    assert pages.result_words() in text("README.md"), "python -m lthlib.pages --draw"
+    assert pages.result_words() in text("README.md"), "python -m lthlib.book.pages --draw"
     assert (ROOT / pages.RESULT).is_file()
 
 

@@ -7,32 +7,22 @@ import pandas as pd
 import pytest
 import torch
 
-from lthlib import (
-    claims,
-    cli,
-    cohort,
-    data,
-    exchange,
-    machine,
-    masks,
-    networks,
-    specs,
-    study,
-    tables,
-    tickets,
-    train,
-    work,
-)
-from lthlib.curves import summarise
+from lthlib import cli, specs
+from lthlib.book import tables
+from lthlib.core import masks
+from lthlib.core.streams import stream
+from lthlib.engine import cohort, data, machine, networks, tickets, train
+from lthlib.engine.feed import draws
 from lthlib.errors import StoreError
-from lthlib.feed import draws
+from lthlib.evidence import claims
+from lthlib.evidence.curves import summarise
+from lthlib.lab import study, task, ticket_file
+from lthlib.lab.store import Store
 from lthlib.specs import OPENING, Rep
-from lthlib.store import Store
-from lthlib.streams import stream
 from tests import oracle
 from tests.conftest import TINY
-from tests.test_study import assert_same, science
-from tests.test_train import CLOSE, NARROW
+from tests.engine.test_train import CLOSE, NARROW
+from tests.lab.test_study import assert_same, science
 
 WHOLE = {"arms": ["ticket"], "rewind": 4}  # an evaluation; 6 iterations, one every 4
 SPECS = {
@@ -198,9 +188,9 @@ def test_an_exported_ticket_starts_at_theta_k_and_trains_to_the_stored_curve(fin
     for n, k in ((2, 7), (0, 0)):
         file, rep = tmp_path / f"{n}.safetensors", Rep("ticket", 1, n)
         assert lth("export", "lenet", "--trial", 1, "--round", n, file, "--store", store.path) == 0
-        mask, theta, metadata = exchange.load(file)
+        mask, theta, metadata = ticket_file.load(file)
         assert metadata["rewind"] == str(k)
-        kept = work.recall(store, spec, [Rep(OPENING, 1)])[1] if k else tickets.initial(spec, [1])
+        kept = task.recall(store, spec, [Rep(OPENING, 1)])[1] if k else tickets.initial(spec, [1])
         assert all(torch.equal(value, kept[name][0]) for name, value in theta.items())
         with machine.prepared():
             _, curves = train.train(spec, cohort.stack([theta]), cohort.stack([mask]), [rep], images(spec))
@@ -211,7 +201,7 @@ def test_an_exported_ticket_starts_at_theta_k_and_trains_to_the_stored_curve(fin
 def test_a_ticket_whose_theta_k_is_gone_is_one_line(finished, tmp_path):
     spec, _ = finished
     with pytest.raises(StoreError, match="starts where opening trial 0 round 0 ends, which is not in .*: run") as error:
-        work.reset(Store(tmp_path), spec, Rep("ticket", 0, 1))
+        task.reset(Store(tmp_path), spec, Rep("ticket", 0, 1))
     assert "\n" not in str(error.value)
 
 
