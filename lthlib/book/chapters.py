@@ -19,12 +19,13 @@ from lthlib.book.style import listed
 from lthlib.engine import tickets
 from lthlib.errors import SpecError, StoreError
 from lthlib.evidence import claims
-from lthlib.evidence.curves import COLUMNS, TRAINING, summarise
+from lthlib.evidence.curves import summarise
 from lthlib.lab import anatomy, study
 from lthlib.lab import provenance as made_by
 from lthlib.lab.cost import duration
 from lthlib.lab.store import Store, published
 from lthlib.specs import Rep, Spec
+from lthlib.specs.columns import COLUMNS, TRAINING
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from lthlib.evidence import curves
 from lthlib.lab import task
 from lthlib.lab.store import Store
 from lthlib.specs import Rep, Spec
+from lthlib.specs.columns import TRAINING
 
 PAGE, DATA = "book/explorer.md", "book/_static/explorer-data.js"
 STILL, NARROW = "book/_static/explorer.png", "book/_static/explorer-narrow.png"
@@ -105,8 +106,8 @@ def measured(rows: pd.DataFrame, trial: int = 0) -> dict[str, Any]:
     """What the rows of an experiment say of each round: means over trials, with the lowest, the highest and how many
     there are; the same of the one network that is shown; and in words at what scale this was measured."""
     trainings = curves.summarise(rows[rows["arm"].isin(ARMS)])
-    before = rows[rows["iteration"] == 0].set_index(curves.TRAINING)["test_acc"].rename("acc_0")
-    trainings = trainings.join(before, on=curves.TRAINING)
+    before = rows[rows["iteration"] == 0].set_index(TRAINING)["test_acc"].rename("acc_0")
+    trainings = trainings.join(before, on=TRAINING)
     own = trainings[(trainings["arm"] == "ticket") & (trainings["trial"] == trial)].set_index("round")
     rounds = int(own.index.max())
     # Deeper than the network that is shown there is nothing to be shown beside.

@@ -33,6 +33,7 @@ from lthlib.book.style import (
 )
 from lthlib.evidence import claims, curves
 from lthlib.specs import DIGITS, INPUTS, NAMES, NOISE, ONESHOT_LEVELS, PAPER, POINTS, Spec
+from lthlib.specs.columns import TRAINING
 
 ONESHOT = ("oneshot", "oneshot_reinit")  # their `round` counts steps of 2.5 % pruned
 ITERATIVE = ("ticket", "reinit")
@@ -540,13 +541,13 @@ def _against_remaining(
         _incomparable(trainings) if any(at for _, _, at in quantities) else "",  # is there a curve to leave out?
     )
     alt = _words("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
-    drawn = pd.concat([dense, measured]).drop_duplicates(curves.TRAINING)
+    drawn = pd.concat([dense, measured]).drop_duplicates(TRAINING)
     return shown(draw, caption, alt, _numbers(drawn, [panel.quantity for panel in panels]))
 
 
 def _numbers(trainings: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
     """What a figure draws of each training, for the table behind it."""
-    table = trainings[[*curves.TRAINING, "remaining", "iterations", *dict.fromkeys(quantities)]].copy()
+    table = trainings[[*TRAINING, "remaining", "iterations", *dict.fromkeys(quantities)]].copy()
     named = [] if table.empty else [str(table[column].iloc[0]) for column in ("network", "key")]
     table.attrs["name"] = "-".join([*named, *dict.fromkeys(quantities)])
     return table

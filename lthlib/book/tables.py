@@ -12,9 +12,10 @@ import pandas as pd
 from lthlib import specs
 from lthlib.book.style import LAYERS, listed
 from lthlib.evidence.claims import ENOUGH, bootstrap
-from lthlib.evidence.curves import DRAWN, TRAINING, extent, paper, spread, summarise
+from lthlib.evidence.curves import extent, paper, spread, summarise
 from lthlib.evidence.measures import number
 from lthlib.specs import ARMS, NAMES, PAPER
+from lthlib.specs.columns import DRAWN, TRAINING
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ import yaml
 
 from lthlib import specs
 from lthlib.errors import LthError, SpecError
-from lthlib.evidence.curves import PROVENANCE, beside, extent, summarise
+from lthlib.evidence.curves import beside, extent, summarise
 from lthlib.evidence.measures import MANY, MEASURES, RATIOS, TWO, Found, Missing, number
 from lthlib.specs import PAPER, PROFILES, SETTINGS, Spec
+from lthlib.specs.columns import PROVENANCE
 
 VERDICTS = ("reproduced", "partly", "not reproduced", "not run yet")
 DIRECTIONS = ("about", "at least", "at most", "range")

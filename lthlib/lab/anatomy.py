@@ -17,10 +17,10 @@ import torch
 
 from lthlib.engine import networks, tickets
 from lthlib.errors import StoreError
-from lthlib.evidence.curves import ANATOMY, DRAWN, TRAINING
 from lthlib.lab import task
 from lthlib.lab.store import Store
 from lthlib.specs import CONTINUING, Rep, Spec, key
+from lthlib.specs.columns import ANATOMY, DRAWN, TRAINING
 
 # A unit is a pixel or a neuron. The overlap of a ticket with another mask of as many weights is the part of its weights
 # that is in the other too.
@@ -54,7 +54,7 @@ Masks = dict[str, np.ndarray]  # one network's, booleans
 
 
 def of(spec: Spec, store: Store) -> pd.DataFrame:
-    """The anatomy of an experiment's tickets, as far as a store keeps them: columns of `curves.ANATOMY`. Networks that
+    """The anatomy of an experiment's tickets, as far as a store keeps them: columns of `ANATOMY`. Networks that
     are not Lenet have none. Trials whose tickets came without weights are left out with a warning; StoreError, in one
     line, if that leaves none."""
     trials = range(spec.trials if spec.network == "lenet" else 0)

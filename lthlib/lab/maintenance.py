@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 
 from lthlib import lease, specs
 from lthlib.errors import StoreError
-from lthlib.evidence.curves import EVALUATION, SIZE, TRAINING
 from lthlib.lab import ticket_rounds
 from lthlib.lab.store import (
     CHECKS,
@@ -39,6 +38,7 @@ from lthlib.lab.store import (
 )
 from lthlib.lab.ticket_rounds import Chain
 from lthlib.specs import TRUNKS, Rep, Spec
+from lthlib.specs.columns import EVALUATION, SIZE, TRAINING
 
 EXPERIMENT = re.compile(r"[a-z0-9_]+-[0-9a-f]{12}")
 TRAINED = re.compile(r"([a-z_]+)-t(\d+)-r(\d{2,})-d(\d+)")

@@ -31,10 +31,10 @@ import pyarrow.parquet as pq
 
 from lthlib import lease, specs
 from lthlib.errors import StoreError
-from lthlib.evidence.curves import ANATOMY, COLUMNS, PROVENANCE, TRAINING
 from lthlib.lab import ticket_rounds
 from lthlib.lab.ticket_rounds import Chain, Masks
 from lthlib.specs import TRUNKS, Rep, Spec
+from lthlib.specs.columns import ANATOMY, COLUMNS, PROVENANCE, TRAINING
 
 Arrays = dict[str, np.ndarray]
 State = TypeVar("State")

@@ -8,7 +8,7 @@ from rows import make_rows
 from lthlib.book import anatomy_figures
 from lthlib.book.style import LAYERS
 from lthlib.evidence import curves
-from lthlib.evidence.curves import ANATOMY, TRAINING
+from lthlib.specs.columns import ANATOMY, TRAINING
 
 DRAWN = (0, 4, 8, 12)
 HISTOGRAMS = ("initial", "incoming", "outgoing", "moved_in", "moved_rest", "grown_in", "grown_rest")

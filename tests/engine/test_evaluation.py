@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from lthlib import specs
 from lthlib.engine import cohort, data, evaluation, networks, tickets, train
-from lthlib.evidence.curves import TRAINING, reached, summarise
+from lthlib.evidence.curves import reached, summarise
 from lthlib.lab import task
 from lthlib.specs import POINTS, Rep
+from lthlib.specs.columns import TRAINING
 from tests.engine.test_train import NARROW
 from tests.lab.test_checkpoint import few
 

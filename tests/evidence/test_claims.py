@@ -15,7 +15,8 @@ from rows import make_deep, make_rows
 
 from lthlib import specs
 from lthlib.evidence import claims
-from lthlib.evidence.curves import ANATOMY, TRAINING, summarise
+from lthlib.evidence.curves import summarise
+from lthlib.specs.columns import ANATOMY, TRAINING
 
 IDS = [f"L{i}" for i in range(1, 12)] + [f"C{i}" for i in range(1, 6)] + ["D1", "D2"]
 IDS += [f"{letter}{i}" for letter, n in (("V", 6), ("R", 5)) for i in range(1, n + 1)] + ["A1", "B1", "S1"]

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import ARMS, LAYERS, make_rows, survivors
 
-from lthlib.evidence.curves import TRAINING, paper, spread, summarise
+from lthlib.evidence.curves import paper, spread, summarise
+from lthlib.specs.columns import TRAINING
 
 LOSS = st.one_of(st.sampled_from([0.0, 0.1, 0.2, np.nan, np.inf]), st.floats(0, 3))
 

@@ -17,6 +17,7 @@ from lthlib.evidence import curves
 from lthlib.lab import anatomy, study, task
 from lthlib.lab.store import Store
 from lthlib.specs import Rep
+from lthlib.specs.columns import TRAINING
 
 LAYERS = ("fc1.weight", "fc2.weight", "out.weight")
 
@@ -106,7 +107,7 @@ def test_the_first_pruning_is_the_same_at_once_or_round_by_round_with_reset_or_w
 def test_the_sizes_are_those_of_the_rows(run):
     spec, store, table = run
     rows = store.rows(spec)
-    rows = rows[rows["arm"] == "ticket"].drop_duplicates(curves.TRAINING)
+    rows = rows[rows["arm"] == "ticket"].drop_duplicates(TRAINING)
     left = table[table["quantity"] == "left"].pivot(index=["trial", "round"], columns="layer", values="value")
     for row in rows.itertuples():
         assert left.loc[(row.trial, row.round)].to_dict() == json.loads(row.survivors)
@@ -189,7 +190,7 @@ def test_packed_it_is_the_same_whatever_was_asked_for_last_and_other_tickets_sta
     file = anatomy.pack(replace(spec, trials=1, rounds=1), store, tmp_path)
     packed = Store(tmp_path, strict=True).anatomy()
     pd.testing.assert_frame_equal(
-        packed, table.sort_values([*curves.TRAINING, "layer", "quantity", "x"], ignore_index=True), rtol=1e-4
+        packed, table.sort_values([*TRAINING, "layer", "quantity", "x"], ignore_index=True), rtol=1e-4
     )
     before = file.read_bytes()
     Store(tmp_path).pack_anatomy(spec, table[table["trial"] == 1])

@@ -11,10 +11,10 @@ import pytest
 
 from lthlib import cli, lease, specs
 from lthlib.errors import StoreError
-from lthlib.evidence.curves import TRAINING
 from lthlib.lab import maintenance
 from lthlib.lab.store import Store
 from lthlib.specs import Rep
+from lthlib.specs.columns import TRAINING
 from tests.lab.test_store import ARRAYS, SPEC, files, one_training, same
 from tests.test_lease import written
 

@@ -10,9 +10,9 @@ import pytest
 
 from lthlib import specs
 from lthlib.errors import StoreError
-from lthlib.evidence.curves import COLUMNS, TRAINING
 from lthlib.lab.store import TEXT, Store
 from lthlib.specs import Rep
+from lthlib.specs.columns import COLUMNS, TRAINING
 from tests.rows import make_rows
 
 SPEC = specs.spec("lenet", "quick")

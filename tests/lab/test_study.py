@@ -18,10 +18,11 @@ import torch
 from lthlib import lease, specs
 from lthlib.engine import tickets
 from lthlib.errors import LthError, SpecError, StoreError
-from lthlib.evidence.curves import EVALUATION, TRAINING, summarise
+from lthlib.evidence.curves import summarise
 from lthlib.lab import study, task
 from lthlib.lab.store import Store
 from lthlib.specs import Rep
+from lthlib.specs.columns import EVALUATION, TRAINING
 from tests.conftest import TINY
 
 
