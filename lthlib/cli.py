@@ -330,7 +330,7 @@ def _export(options: argparse.Namespace) -> None:
     tickets into one beside it; other trainings and tickets there stay. With --trial and --round: write one ticket, its
     mask and the weights it starts from, to a safetensors FILE; --store may be such a folder of packed files."""
     wanted = (options.trial, options.round)
-    store = _shelf(options.store, wanted != (None, None))
+    store = _shelf(options, wanted != (None, None))
     if wanted == (None, None) and not (options.profile or options.force):
         for spec in _experiments(store, options.names):
             _pack(spec, store, options.to or "results")
@@ -357,13 +357,14 @@ def _pack(spec: specs.Spec, store: Store, target: str) -> None:
             print(file)
 
 
-def _shelf(path: str | None, for_a_ticket: bool) -> Store:
-    """The store to export from: if none was said, the usual one, or for a ticket, if that is not there, the committed
-    results."""
-    committed = published()
-    if path or Path(STORE).is_dir() or not (for_a_ticket and committed.path.is_dir()):
-        return _existing(path or STORE)
-    return committed
+def _shelf(options: argparse.Namespace, for_a_ticket: bool) -> Store:
+    """The store to export from: if none was said, the usual one, or for a ticket of what that knows nothing of, the
+    committed results."""
+    usual, committed = Store(STORE), published()
+    if options.store or not (for_a_ticket and options.names and committed.path.is_dir()):
+        return _existing(options.store or STORE)
+    known = usual.experiments(usual.rows())
+    return usual if any(options.names[0] in (spec.network, specs.key(spec)) for spec in known) else committed
 
 
 def _experiments(store: Store, names: list[str]) -> list[specs.Spec]:

@@ -336,6 +336,7 @@ def test_one_ticket_for_other_programs_comes_from_results_as_from_the_store(
     if source == "merged":
         assert lth("merge", results, "--store", tmp_path / "merged") == 0
     (tmp_path / "_toc.yml").touch()
+    (tmp_path / "store").mkdir()  # in which nothing has been trained
     monkeypatch.chdir(tmp_path)
     assert published().path == results
     assert lth(*words, "theirs", *([] if source == "nothing said" else ["--store", source])) == 0
