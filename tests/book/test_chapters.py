@@ -79,7 +79,7 @@ def test_bad_parameters_are_one_line_before_training(home, words, parameters):
 
 
 OWN = "profile: str = 'quick'  # sizes\ntrials: int = None\nstore: str = 'shelf'"
-CHECK = "from lthlib import chapters\nchapters.check_parameters(globals())"
+CHECK = "from lthlib.book import chapters\nchapters.check_parameters(globals())"
 
 
 def kernel(*cells, **names):
