@@ -1,6 +1,5 @@
 """The command line does what it says, and says in one line what it cannot do."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -51,7 +50,6 @@ def test_the_command_that_a_page_prints_asks_for_that_experiment(profile, networ
 
 def test_every_field_of_a_spec_has_one_option():
     assert set(specs.OPTIONS) == {"arms", *cli.SIZES, *cli.NAMES}
-    assert set(specs.COUNTED_IN) <= {f.name for f in dataclasses.fields(specs.Spec)}
 
 
 def test_status_counts_what_is_stored_and_missing(store, capsys):

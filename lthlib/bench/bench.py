@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lthlib import specs
 from lthlib.bench import formats
-from lthlib.engine import cohort, evaluation, machine, networks, tickets
+from lthlib.engine import arms, cohort, evaluation, machine, networks, pruning
 from lthlib.engine.data import EXAMPLES, FLAT, Data
 from lthlib.engine.feed import Feed
 from lthlib.engine.train import OPTIMISERS
@@ -147,8 +147,8 @@ def parts(spec: Spec, device: str) -> list[dict]:
     spec = replace(spec, train_eval=1)
     length = LENGTH.get(spec.network, SHORT)
     images = cost.scaled(spec, length, device).to(device)
-    theta = {name: value.to(device) for name, value in tickets.initial(spec, [0]).items()}
-    mask = {name: torch.ones_like(theta[name]) for name in tickets.rates(spec)}
+    theta = {name: value.to(device) for name, value in arms.initial(spec, [0]).items()}
+    mask = {name: torch.ones_like(theta[name]) for name in pruning.rates(spec)}
     rep, split = Rep("ticket", 0), images.split(spec.seed, 0)
     with machine.prepared():
         nets = cohort.of(spec, theta)
@@ -197,7 +197,7 @@ def saved(store: Store) -> list[dict]:
     if not found:
         return []
     spec = max(found, key=lambda spec: sum(store.has(spec, Rep("ticket", 0, n)) for n in range(spec.rounds + 1)))
-    theta = tickets.initial(spec, [0])
+    theta = arms.initial(spec, [0])
     found = []
     with machine.prepared():
         for n in range(spec.rounds + 1):
@@ -205,7 +205,7 @@ def saved(store: Store) -> list[dict]:
             if not store.has(spec, rep):
                 break
             kept = store.arrays(spec, rep)
-            mask = {name: torch.from_numpy(kept[f"mask.{name}"])[None].float() for name in tickets.rates(spec)}
+            mask = {name: torch.from_numpy(kept[f"mask.{name}"])[None].float() for name in pruning.rates(spec)}
             files = formats.stored(*({name: value[0] for name, value in t.items()} for t in (theta, mask)))
             left = sum(int(m.sum()) for m in mask.values())
             turns = [[_pace(spec, None), _pace(spec, mask)] for _ in range(3)]
@@ -214,7 +214,7 @@ def saved(store: Store) -> list[dict]:
                 {
                     "key": specs.key(spec),
                     "round": n,
-                    "remaining": 100 * left / tickets.weights(spec),
+                    "remaining": 100 * left / pruning.weights(spec),
                     "dense_ms": 1000 * dense,
                     "ms": 1000 * pace,
                     "files": json.loads(files.to_json(orient="records")),
@@ -294,9 +294,9 @@ def _loaders(spec: Spec, images: Data) -> tuple[DataLoader, DataLoader]:
 
 def _network(spec: Spec, device: str) -> tuple[nn.Module, torch.optim.Optimizer]:
     net = networks.build(spec).to_empty(device=device)
-    (theta,) = cohort.rows(tickets.initial(spec, [0]))
+    (theta,) = cohort.rows(arms.initial(spec, [0]))
     net.load_state_dict(theta, strict=False)
-    for name in tickets.prunable(spec):
+    for name in pruning.prunable(spec):
         layer = net.get_submodule(name.removesuffix(".weight"))
         prune.custom_from_mask(layer, "weight", torch.ones_like(layer.weight))
     if spec.optimiser == "adam":

@@ -16,7 +16,6 @@ import pandas as pd
 from lthlib import specs
 from lthlib.book import speed_page, tables
 from lthlib.book.style import listed
-from lthlib.engine import tickets
 from lthlib.errors import SpecError, StoreError
 from lthlib.evidence import claims
 from lthlib.evidence.curves import summarise
@@ -25,6 +24,7 @@ from lthlib.lab import provenance as made_by
 from lthlib.lab.cost import duration
 from lthlib.lab.store import Store, published
 from lthlib.specs import Rep, Spec
+from lthlib.specs import arms as arms_of_the_paper
 from lthlib.specs.columns import COLUMNS, TRAINING
 
 
@@ -328,7 +328,7 @@ def code(*things: Any) -> Code:
 
 def branches() -> Code:
     """The code of the table of arms that branch off a ticket."""
-    lines = inspect.getsource(tickets).splitlines()
+    lines = inspect.getsource(arms_of_the_paper).splitlines()
     begin = next(n for n, line in enumerate(lines) if line.startswith("BRANCHES"))
     return Code("\n".join(lines[begin : lines.index("}", begin) + 1]))
 

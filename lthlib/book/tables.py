@@ -72,14 +72,14 @@ def scale(rows: pd.DataFrame) -> Table:
     lines = [
         {
             "arm": arm,
-            "what it is": meaning,
+            "what it is": record.says,
             "trials": part["trial"].nunique(),
             "draws": part["draw"].nunique(),
             "rounds or levels": part["round"].nunique() - (arm == "ticket"),
             "trainings": len(part),
             "hours": f"{part['seconds'].sum() / 3600:.2f}",
         }
-        for arm, meaning in ARMS.items()
+        for arm, record in ARMS.items()
         if len(part := ran[ran["arm"] == arm])
     ]
     caption = (

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lthlib.engine import networks, tickets
+from lthlib.engine import arms, networks, pruning
 from lthlib.errors import StoreError
 from lthlib.lab import task
 from lthlib.lab.store import Store
@@ -74,7 +74,7 @@ def of(spec: Spec, store: Store) -> pd.DataFrame:
         for rep, layer, quantity, x, value in _measured(spec, store, trial, kept)
     ]
     table = pd.DataFrame(lines, columns=[*Rep._fields, "layer", "quantity", "x", "value"])
-    remaining = table["round"].map(dict(enumerate(tickets.ladder(spec))))
+    remaining = table["round"].map(dict(enumerate(pruning.ladder(spec))))
     return table.assign(key=key(spec), network=spec.network, remaining=remaining)[ANATOMY]
 
 
@@ -125,7 +125,7 @@ def _one(cohort: Mapping, kind: type = float) -> Masks:
 
 def _measured(spec: Spec, store: Store, trial: int, kept: dict[int, dict[int, Masks]]) -> Iterator[tuple]:
     """Each ticket of a trial, layer and quantity with its value, and of histograms the place."""
-    theta0, dense = _one(tickets.initial(spec, [trial])), _one(task.recall(store, spec, [Rep("ticket", trial)])[1])
+    theta0, dense = _one(arms.initial(spec, [trial])), _one(task.recall(store, spec, [Rep("ticket", trial)])[1])
     rivals = {
         "oneshot": _chosen_at_once(spec, trial, len(kept[trial]), dense),
         "untrained": _chosen_at_once(spec, trial, len(kept[trial]), theta0),
@@ -155,7 +155,7 @@ def _chosen_at_once(spec: Spec, trial: int, rounds: int, theta: dict[str, np.nda
     """What the rounds' prunings would choose if no training changed these weights."""
     frozen = {name: torch.from_numpy(value).unsqueeze(0) for name, value in theta.items()}
     whole = replace(spec, rounds=rounds - 1)
-    found = tickets.find_winning_tickets(whole, [trial], lambda start, mask, reps: frozen)
+    found = arms.tickets(whole, [trial], lambda start, mask, reps: frozen)
     return {one.number: _one(one.mask, bool) for one in found}
 
 

@@ -16,7 +16,7 @@ import torch
 from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import evaluation, networks, tickets
+from lthlib.engine import arms, evaluation, networks, pruning
 from lthlib.engine.data import EXAMPLES, Data
 from lthlib.engine.train import train
 from lthlib.lab import study
@@ -99,8 +99,8 @@ def paces(
     short = replace(spec, iterations=length * (stretches + 1), eval_every=length, train_eval=known, rewind=0)
     examples = scaled(spec, length, device)
     reps = [Rep("ticket", trial) for trial in range(replicates)]
-    theta = tickets.initial(spec, list(range(replicates)))
-    mask = mask or masks.ones(theta, tickets.rates(spec))
+    theta = arms.initial(spec, list(range(replicates)))
+    mask = mask or masks.ones(theta, pruning.rates(spec))
     ticks = []
 
     def tick(i):

@@ -228,7 +228,7 @@ def verified(chain: Chain, rows: pd.DataFrame) -> Chain:
     """A chain, up to the last round that these rows, of its experiment, know. Raises ValueError, in one line, if it is
     not that of the rows, or if the initial weights that its seed gives here are others."""
     from lthlib.core import masks
-    from lthlib.engine import networks, tickets
+    from lthlib.engine import networks, pruning
 
     about, spec = chain.about, specs.from_json(chain.about["spec"])
     own = rows[(rows["arm"] == "ticket") & (rows["trial"] == about["trial"]) & (rows["key"] == about["key"])]
@@ -250,7 +250,7 @@ def verified(chain: Chain, rows: pd.DataFrame) -> Chain:
     for n, survivors in own.loc[: chain.rounds, "survivors"].items():
         if json.loads(survivors) != counts[n]:
             raise ValueError(f"its mask of round {n} leaves other numbers of weights than its rows say")
-    joint, rates = tickets.together(spec), tickets.rates(spec)
+    joint, rates = pruning.together(spec), pruning.rates(spec)
     for group in [joint, *([name] for name in chain.left if name not in joint)]:
         alive, after = (sum(left[name] for name in group) for left in counts[-2:])
         if group and alive - after != masks.to_prune(alive, rates[group[0]]):
@@ -261,9 +261,9 @@ def verified(chain: Chain, rows: pd.DataFrame) -> Chain:
 
 def start_of(spec: Spec, trial: int) -> str:
     """The checksum of the initial weights that the seed of a trial gives on this machine."""
-    from lthlib.engine import tickets
+    from lthlib.engine import arms
 
-    return ticket_rounds.checksum({name: value[0].numpy() for name, value in tickets.initial(spec, [trial]).items()})
+    return ticket_rounds.checksum({name: value[0].numpy() for name, value in arms.initial(spec, [trial]).items()})
 
 
 def check_start(spec: Spec, trial: int, theta0: str, release: str | None = None) -> None:
@@ -278,12 +278,12 @@ def check_start(spec: Spec, trial: int, theta0: str, release: str | None = None)
 def _unpack(chain: Chain, rows: dict[Rep, pd.DataFrame], store: Store, merged: Merged) -> list[Rep]:
     """Bring in a trial's tickets one by one, without weights, and what branches off them; which of the trainings of the
     table are done with. Of a trial that here is another nothing is."""
-    from lthlib.engine import tickets
+    from lthlib.engine import arms
 
     spec, trial = specs.from_json(chain.about["spec"]), chain.about["trial"]
     folder = store.path / f"{spec.network}-{specs.key(spec)}"
     trunk = {Rep("ticket", trial, n) for n in range(chain.rounds + 1)}
-    there = {rep: rows[rep] for rep in rows if (rep if rep.arm in TRUNKS else tickets.source(rep)) in trunk}
+    there = {rep: rows[rep] for rep in rows if (rep if rep.arm in TRUNKS else arms.trunk_of(rep)) in trunk}
     folder.mkdir(exist_ok=True)
     files = {*(lease_of(folder, Rep(arm, trial)) for arm in TRUNKS), *(lease_of(folder, rep) for rep in there)}
     with lease.hold(files) as mine:

@@ -17,14 +17,15 @@ import torch
 
 from lthlib import lease, specs
 from lthlib.engine import data, machine, networks
+from lthlib.engine.arms import trunk_of
 from lthlib.engine.data import EXAMPLES
-from lthlib.engine.tickets import BRANCHES, ladder, source, weights
+from lthlib.engine.pruning import ladder, weights
 from lthlib.errors import DataError, LthError, SpecError
 from lthlib.lab import checkpoint, task
 from lthlib.lab.progress import Bars
 from lthlib.lab.store import Store
 from lthlib.lab.task import Job
-from lthlib.specs import CONTINUING, ONESHOT_LEVELS, OPENING, Rep, Spec
+from lthlib.specs import ARMS, BRANCHES, CONTINUING, ONESHOT_LEVELS, OPENING, Rep, Spec
 
 
 def plan(spec: Spec) -> list[Rep]:
@@ -39,22 +40,19 @@ def plan(spec: Spec) -> list[Rep]:
 
 def depth(spec: Spec) -> int:
     """The last round of tickets that an arm needs: one-shot pruning needs only the dense network."""
-    return 0 if set(spec.arms) <= {"oneshot", "oneshot_reinit"} else spec.rounds
+    return 0 if all(ARMS[arm].one_shot for arm in spec.arms) else spec.rounds
 
 
 def branches(spec: Spec, trial: int) -> list[Rep]:
     """The trainings that need a trial's tickets, but not each other."""
     prunings = range(spec.branch_step, spec.rounds + 1, spec.branch_step)
     levels = [level for level in ONESHOT_LEVELS if level % spec.oneshot_step == 0]
-    turns = {
-        "reinit": (prunings, spec.reinits),
-        "random": (prunings, spec.randoms),
-        "oneshot": (levels, 1),
-        "oneshot_reinit": (levels, spec.reinits),
-        **dict.fromkeys(("continued", "redrawn", "untrained", *specs.NOISE), (prunings, 1)),
-    }
-    arms = [arm for arm in spec.arms if arm in turns]
-    return [Rep(arm, trial, n, draw) for arm in arms for n in turns[arm][0] for draw in range(turns[arm][1])]
+    planned = []
+    for name in (name for name in spec.arms if name in BRANCHES):
+        arm = BRANCHES[name]
+        draws = getattr(spec, arm.draws) if arm.draws else 1
+        planned += [Rep(name, trial, n, draw) for n in (levels if arm.one_shot else prunings) for draw in range(draws)]
+    return planned
 
 
 def missing(spec: Spec, store: Store) -> list[Rep]:
@@ -205,7 +203,7 @@ AFTER = {"ticket": (CONTINUING, "continued")}  # what needs the second chain, wh
 def hanging(todo: list[Rep], trunk: str, trials: tuple[int, ...]) -> list[Rep]:
     """The branches among `todo` that hang on these trials of a trunk."""
     branches = [rep for rep in todo if rep.arm in BRANCHES and rep.trial in trials]
-    return [rep for rep in branches if source(rep).arm == trunk]
+    return [rep for rep in branches if trunk_of(rep).arm == trunk]
 
 
 def width(spec: Spec, device: str) -> int:

@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 
 from lthlib import lease, specs
-from lthlib.core import masks
+from lthlib.core import masks, tickets
 from lthlib.core.masks import Mask
-from lthlib.engine import data, networks, tickets
+from lthlib.engine import arms, data, networks, pruning
 from lthlib.engine.cohort import Theta, join, stack, take
 from lthlib.engine.train import Curves, Unfit, train
 from lthlib.errors import StoreError
@@ -46,7 +46,7 @@ def do(job: Job, report: Report) -> tuple[Rep, ...]:
         mine = replace(job, reps=tuple(rep for rep in job.reps if rep not in others))
         if mine.reps:
             remember = partial(_remember, mine, examples(job), report)
-            if trunk := tickets.TRUNKS.get(job.reps[0].arm):
+            if trunk := arms.TRUNKS.get(job.reps[0].arm):
                 for _ in trunk(job.spec, [rep.trial for rep in mine.reps], remember):
                     pass
             else:
@@ -71,10 +71,10 @@ def examples(job: Job) -> data.Data:
 def _branch(job: Job, remember: Callable) -> None:
     store, starts, left = Store(job.store), [], []
     for rep in job.reps:
-        source = tickets.source(rep)
+        source = arms.trunk_of(rep)
         theta_j = recall(store, job.spec, [source])[1] if starved(rep) else {}
         ticket = tickets.Round(source.round, masks_of(store, job.spec, [source]), theta_j)
-        start, mask = tickets.BRANCHES[rep.arm](job.spec, ticket, [rep])
+        start, mask = arms.branch(job.spec, ticket, [rep])
         starts.append(start)
         left.append(mask)
     remember(join(starts), join(left), list(job.reps))
@@ -121,7 +121,7 @@ def reset(store: Store, spec: Spec, rep: Rep) -> Theta:
     """Where a ticket starts from, as a cohort of one: θ₀, or with late rewinding the stored θ_k; StoreError if that is
     not there."""
     if specs.span(spec, rep)[0] == 0:
-        return tickets.initial(spec, [rep.trial])
+        return arms.initial(spec, [rep.trial])
     opening = Rep(specs.OPENING, rep.trial)
     if not store.has(spec, opening):
         raise StoreError(
@@ -133,8 +133,8 @@ def reset(store: Store, spec: Spec, rep: Rep) -> Theta:
 
 def tidy(spec: Spec, rep: Rep, left: dict[str, int], curve: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row per evaluation of one training, with how much of the network is left (P_m in percent, weights only)."""
-    total = tickets.weights(spec)
-    weights = total - sum(tickets.prunable(spec).values()) + sum(left.values())
+    total = pruning.weights(spec)
+    weights = total - sum(pruning.prunable(spec).values()) + sum(left.values())
     identity = {"key": specs.key(spec), "network": spec.network, **rep._asdict()}
     size = {"remaining": 100 * weights / total, "weights": weights, "survivors": json.dumps(left)}
     return pd.DataFrame({**identity, **curve, **size}, index=range(len(curve["iteration"])))
@@ -169,7 +169,7 @@ def masks_of(store: Store, spec: Spec, reps: list[Rep]) -> Mask:
 def next_mask(store: Store, spec: Spec, rep: Rep) -> Mask:
     """The mask that a stored ticket's pruning leaves, as a cohort of one."""
     theta_j = _prunable(store, spec, rep)
-    return masks.prune(theta_j, masks_of(store, spec, [rep]), tickets.rates(spec), tickets.together(spec))
+    return masks.prune(theta_j, masks_of(store, spec, [rep]), pruning.rates(spec), pruning.together(spec))
 
 
 def _prunable(store: Store, spec: Spec, rep: Rep) -> Theta:
@@ -185,7 +185,7 @@ def _cohort(store: Store, spec: Spec, reps: list[Rep], kind: str) -> Theta:
 
 def starved(rep: Rep) -> bool:
     """Whether a training begins with the weights that another ended at, so that its mask is not enough."""
-    return rep.arm == CONTINUING or rep.arm.startswith("oneshot")
+    return rep.arm == CONTINUING or (rep.arm in specs.BRANCHES and specs.BRANCHES[rep.arm].needs_weights)
 
 
 def check_sources(store: Store, spec: Spec, todo: list[Rep]) -> None:

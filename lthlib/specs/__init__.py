@@ -1,18 +1,24 @@
 """What an experiment is: the paper's hyperparameters, their reduced profiles, and a stable key. No torch."""
 
-from lthlib.specs.experiment import (
+from lthlib.specs.arms import (
     ARMS,
+    BRANCHES,
     CONTINUING,
+    NOISE,
+    ONESHOT_LEVELS,
+    OPENING,
+    REWOUND,
+    SECTION_2,
+    TRUNKS,
+    Arm,
+)
+from lthlib.specs.experiment import (
     CONVOLUTIONAL,
-    COUNTED_IN,
     DATA,
     DEEP,
     DIGITS,
     INPUTS,
     NAMES,
-    NOISE,
-    ONESHOT_LEVELS,
-    OPENING,
     OPTIMISERS,
     OPTIONS,
     PAPER,
@@ -20,11 +26,8 @@ from lthlib.specs.experiment import (
     PRECISIONS,
     PROFILES,
     RESULTS_VERSION,
-    REWOUND,
     SCOPES,
-    SECTION_2,
     SETTINGS,
-    TRUNKS,
     Rep,
     Spec,
     as_json,
@@ -37,9 +40,9 @@ from lthlib.specs.experiment import (
 
 __all__ = [
     "ARMS",
+    "BRANCHES",
     "CONTINUING",
     "CONVOLUTIONAL",
-    "COUNTED_IN",
     "DATA",
     "DEEP",
     "DIGITS",
@@ -60,6 +63,7 @@ __all__ = [
     "SECTION_2",
     "SETTINGS",
     "TRUNKS",
+    "Arm",
     "Rep",
     "Spec",
     "as_json",

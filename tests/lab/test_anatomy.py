@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lthlib import specs
-from lthlib.engine import tickets
+from lthlib.engine import arms
 from lthlib.errors import StoreError
 from lthlib.evidence import curves
 from lthlib.lab import anatomy, study, task
@@ -42,7 +42,7 @@ def number(table, quantity, n, layer, trial=0):
 def weights(spec, store, n, layer, trial=0):
     """Initial values, those after the dense network's training, those after this round's, and whether they are left:
     lists of units, each a list of its incoming weights."""
-    theta0 = tickets.initial(spec, [trial])[layer][0].tolist()
+    theta0 = arms.initial(spec, [trial])[layer][0].tolist()
     dense = task.recall(store, spec, [Rep("ticket", trial)])[1][layer][0].tolist()
     mask, theta_j = (kept[layer][0].tolist() for kept in task.recall(store, spec, [Rep("ticket", trial, n)]))
     return theta0, dense, theta_j, mask

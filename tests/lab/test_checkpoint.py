@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lthlib import specs
 from lthlib.core.streams import stream
-from lthlib.engine import cohort, data, evaluation, machine, networks, tickets, train
+from lthlib.engine import arms, cohort, data, evaluation, machine, networks, pruning, train
 from lthlib.errors import SpecError, StoreError
 from lthlib.lab import checkpoint, study, task
 from lthlib.lab.store import Store
@@ -62,10 +62,10 @@ def few(images):
 def test_resumed_is_uninterrupted(name, trials, choice):
     spec, reps = SPECS[name], [Rep("ticket", trial, 2) for trial in trials]
     assert name != "resnet20" or (spec.momentum and spec.augment)
-    start = tickets.initial(spec, trials)
+    start = arms.initial(spec, trials)
     mask = {
         layer: (torch.rand(start[layer].shape, generator=stream(0, layer)) < 0.5).float()
-        for layer in tickets.rates(spec)
+        for layer in pruning.rates(spec)
     }
     images = few(data.load("mnist5k", shape=networks.shape(spec.network)))
     points = evaluation.evaluations(spec, *specs.span(spec, reps[0]))
@@ -94,8 +94,8 @@ def test_resumed_is_uninterrupted(name, trials, choice):
 
 def test_a_state_that_is_not_of_this_training_is_refused():
     spec, rep, kept = SPECS["lenet"], Rep("ticket", 0), []
-    start = tickets.initial(spec, [0])
-    mask = {layer: torch.ones_like(start[layer]) for layer in tickets.rates(spec)}
+    start = arms.initial(spec, [0])
+    mask = {layer: torch.ones_like(start[layer]) for layer in pruning.rates(spec)}
     images = few(data.load("mnist5k"))
     train.train(spec, start, mask, [rep], images, offer=lambda take: kept.append(take()))
     short = {name: value for name, value in kept[0].items() if name != "optimiser.0"}
@@ -292,7 +292,7 @@ def test_how_often_follows_the_clock_and_never_takes_more_than_a_fiftieth(finish
         now[0] += 5
 
     monkeypatch.setattr(Store, "save_checkpoint", save)
-    start = tickets.initial(spec, [0])
+    start = arms.initial(spec, [0])
     kept = checkpoint.Checkpoint(Store(tmp_path), spec, [Rep("ticket", 0)], start, {}, data.load("mnist5k"), "cpu")
     while now[0] < 2_000:
         now[0] += 10
@@ -328,7 +328,7 @@ def test_room_counts_the_checkpoints_of_what_is_trained_at_once(finished):
     spec, _ = finished
     todo = study.plan(spec)
     one, two, many = (study.room(spec, todo, n) for n in (1, 2, 1_000))
-    assert two - one == 24 * tickets.weights(spec)
+    assert two - one == 24 * pruning.weights(spec)
     assert many - one == (len(todo) - 1) * (two - one)
 
 
@@ -371,7 +371,7 @@ def stamps(store):
 def test_one_network_of_a_cohort_alone_has_another_checkpoint(finished, tmp_path):
     """What is left out of products follows from the masks of the whole cohort."""
     spec, _ = finished
-    start, images = tickets.initial(spec, [0, 1]), data.load("mnist5k")
+    start, images = arms.initial(spec, [0, 1]), data.load("mnist5k")
     store = Store(tmp_path).open(spec)
     reps = [Rep("ticket", 0), Rep("ticket", 1)]
     with machine.prepared():

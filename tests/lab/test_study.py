@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from lthlib import lease, specs
-from lthlib.engine import tickets
+from lthlib.engine import pruning
 from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.evidence.curves import summarise
 from lthlib.lab import study, task
@@ -119,7 +119,7 @@ def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monke
 def test_kill_and_resume_equals_uninterrupted(finished, tmp_path, workers):
     spec, store = finished
     asked = f"specs.from_json({specs.as_json(spec)!r}), {str(tmp_path)!r}, workers={workers}"
-    code = f"from lthlib import specs, study\nif __name__ == '__main__': study.run({asked})"
+    code = f"from lthlib import specs\nfrom lthlib.lab import study\nif __name__ == '__main__': study.run({asked})"
     script = tmp_path / "run.py"
     script.write_text(code)
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL, start_new_session=True)
@@ -269,7 +269,7 @@ def test_a_cohort_on_an_accelerator_is_as_large_as_its_memory_allows(monkeypatch
     assert widths == {"lenet": study.MOST_AT_ONCE, "conv2": study.MOST_IN_TURN, "vgg19": study.MOST_IN_TURN}
     monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (10e9, 10e9))
     assert 1 < study.width(specs.spec("vgg19"), "cuda") < study.MOST_IN_TURN
-    assert study.width(specs.spec("vgg19"), "cuda") * tickets.weights(specs.spec("vgg19")) * 4 * 12 < 10e9
+    assert study.width(specs.spec("vgg19"), "cuda") * pruning.weights(specs.spec("vgg19")) * 4 * 12 < 10e9
     monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (1e6, 1e6))
     assert study.width(specs.spec("vgg19"), "cuda") == 1
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from lthlib import cli, specs
-from lthlib.engine import cohort, data, machine, networks, tickets
+from lthlib.engine import arms, cohort, data, machine, networks, pruning
 from lthlib.engine.train import train
 from lthlib.errors import LthError, StoreError
 from lthlib.lab import study, task, ticket_file
@@ -74,10 +74,10 @@ def test_the_file_says_what_it_holds(exported, store):
     assert set(mask) == {"fc1.weight", "fc2.weight", "out.weight"}
     says = {"network": "lenet", "arm": "ticket", "trial": "0", "round": "2", "key": specs.key(SPECS["lenet"])}
     assert says.items() <= metadata.items()
-    assert float(metadata["P_m"]) == pytest.approx(tickets.ladder(SPECS["lenet"])[2], abs=1e-3)
+    assert float(metadata["P_m"]) == pytest.approx(pruning.ladder(SPECS["lenet"])[2], abs=1e-3)
     assert {"lthlib", "torch"} <= set(json.loads(metadata["versions"]))
     assert "keep at 0 what is pruned" in metadata["usage"]
-    (kept, _), start = task.recall(store, SPECS["lenet"], [REP]), tickets.initial(SPECS["lenet"], [0])
+    (kept, _), start = task.recall(store, SPECS["lenet"], [REP]), arms.initial(SPECS["lenet"], [0])
     assert all(torch.equal(m, kept[name][0]) for name, m in mask.items())
     assert all(torch.equal(value, start[name][0]) for name, value in theta0.items())
 
@@ -129,8 +129,8 @@ def test_the_lines_of_the_docstring_run(exported):
 
 def test_a_network_with_batch_norm_loads_into_a_plain_module(tmp_path):
     spec = specs.spec("resnet20", width=0.25)
-    theta0 = cohort.rows(tickets.initial(spec, [0]))[0]
-    mask = {name: (theta0[name] > 0).float() for name in tickets.prunable(spec)}
+    theta0 = cohort.rows(arms.initial(spec, [0]))[0]
+    mask = {name: (theta0[name] > 0).float() for name in pruning.prunable(spec)}
     ticket_file.save(tmp_path / "ticket", spec, Rep("ticket", 0), mask, theta0)
     net = networks.Resnet20(0.25)
     net.load_state_dict(ticket_file.load(tmp_path / "ticket").theta0)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lthlib import cli, lease, specs
 from lthlib.core import masks
-from lthlib.engine import networks, tickets
+from lthlib.engine import networks, pruning
 from lthlib.errors import SpecError, StoreError
 from lthlib.lab import anatomy, maintenance, study, task, ticket_file, ticket_rounds
 from lthlib.lab.store import Store, published
@@ -266,7 +266,7 @@ def test_an_export_has_the_masks_of_each_trial_and_the_next(half):
             for n, mask in {**found, 3: chain.mask(3)}.items():
                 rep = Rep("ticket", trial, min(n, 2))
                 kept, theta_j = task.recall(store, spec, [rep])
-                kept = kept if n < 3 else masks.prune(theta_j, kept, tickets.rates(spec), tickets.together(spec))
+                kept = kept if n < 3 else masks.prune(theta_j, kept, pruning.rates(spec), pruning.together(spec))
                 assert all(np.array_equal(m, kept[name][0].numpy() > 0) for name, m in mask.items())
             assert chain.about["theta0"] == maintenance.start_of(spec, trial)
             first = store.rows(spec).query(f"trial == {trial} and round == 0").iloc[0]
