@@ -1,18 +1,23 @@
 """What an experiment is: the paper's hyperparameters, their reduced profiles, and a stable key. No torch."""
 
-from lthlib.specs.experiment import (
+from lthlib.specs.arms import (
     ARMS,
     CONTINUING,
-    CONVOLUTIONAL,
     COUNTED_IN,
+    NOISE,
+    ONESHOT_LEVELS,
+    OPENING,
+    REWOUND,
+    SECTION_2,
+    TRUNKS,
+)
+from lthlib.specs.experiment import (
+    CONVOLUTIONAL,
     DATA,
     DEEP,
     DIGITS,
     INPUTS,
     NAMES,
-    NOISE,
-    ONESHOT_LEVELS,
-    OPENING,
     OPTIMISERS,
     OPTIONS,
     PAPER,
@@ -20,11 +25,8 @@ from lthlib.specs.experiment import (
     PRECISIONS,
     PROFILES,
     RESULTS_VERSION,
-    REWOUND,
     SCOPES,
-    SECTION_2,
     SETTINGS,
-    TRUNKS,
     Rep,
     Spec,
     as_json,
