@@ -14,7 +14,7 @@ from lthlib.book.style import LAYERS, listed
 from lthlib.evidence.claims import ENOUGH, bootstrap
 from lthlib.evidence.curves import extent, paper, spread, summarise
 from lthlib.evidence.measures import number
-from lthlib.specs import ARMS, NAMES, PAPER
+from lthlib.specs import ARMS, NAMES, PAPER, PAPER_DENSE
 from lthlib.specs.columns import DRAWN, TRAINING
 
 
@@ -298,15 +298,6 @@ def over_trials(anatomy: pd.DataFrame) -> str:
 def _over_trials(values: pd.Series) -> str:
     spread = f" ({number(values.min())} to {number(values.max())})" if len(values) > 1 else ""
     return f"{number(values.mean())}{spread}"
-
-
-# The smallest and largest of the paper's five dense networks, from the error bars of Figures 4a and 5.
-PAPER_DENSE = {
-    "lenet": {"es": (2_101, 5_701), "acc_es": (97.77, 98.06)},
-    "conv2": {"es": (1_901, 2_901), "acc_es": (64.11, 67.03)},
-    "conv4": {"es": (2_201, 3_001), "acc_es": (72.86, 74.52)},
-    "conv6": {"es": (3_001, 3_701), "acc_es": (76.34, 77.68)},
-}
 
 
 def dense(rows: pd.DataFrame) -> Table:
