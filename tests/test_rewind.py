@@ -51,7 +51,7 @@ def test_the_opening_ends_where_the_dense_network_is_at_iteration_k(spec, monkey
     computing, at_k = [], {}
     of = cohort.of
     monkeypatch.setattr(cohort, "of", lambda spec, theta: computing.append(theta) or of(spec, theta))
-    monkeypatch.setattr(train.compact, "live", lambda spec, mask, data: ({}, data))  # so that `computing` is whole
+    monkeypatch.setattr(train.slim, "live", lambda spec, mask, data: ({}, data))  # so that `computing` is whole
     theta_k, before = opening(spec, [1])
 
     def watch(i):

@@ -285,7 +285,7 @@ def test_what_a_device_cannot_do_is_told_before_training(tiny, tmp_path):
 def submitted(spec, store, tally, workers=1, slow=0.0):
     """A run of the same study by another process, which writes down what it trains."""
     code = (
-        "import tests.tally\nfrom lthlib import specs, study\n"
+        "import tests.tally\nfrom lthlib import specs\nfrom lthlib.lab import study\n"
         f"study.run(specs.from_json({specs.as_json(spec)!r}), {str(store)!r}, workers={workers})"
     )
     environment = {**os.environ, "TALLY": str(tally), "SLOW": str(slow)}
