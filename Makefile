@@ -15,10 +15,10 @@ help: ## this list
 env: $(MADE) ## make .venv with everything in it (PYTHON=python3.12, PIP_ARGS='...')
 
 book: env ## train, draw and build _build/html/index.html (PROFILE=quick|published|laptop|paper)
-	$(BIN)/python -m lthlib.pages --profile $(PROFILE)
+	$(BIN)/python -m lthlib.book.pages --profile $(PROFILE)
 
 assignments: env ## what students get and what teachers keep, zipped too, in assignments/
-	$(BIN)/python -m lthlib.coursework
+	$(BIN)/python -m lthlib.book.coursework
 
 lint: env ## ruff: rules and layout
 	$(BIN)/ruff check .

@@ -29,7 +29,7 @@ c.Execute.timeout_func = patience
 # away from the sources, the gradebook and each other: longer than `seconds` no submission keeps the others waiting.
 c.Execute.extra_arguments = [
     "--HistoryManager.hist_file=:memory:",
-    f"--IPKernelApp.exec_lines=from lthlib.coursework import guard; guard({str(course)!r}, seconds=600)",
+    f"--IPKernelApp.exec_lines=from lthlib.book.coursework import guard; guard({str(course)!r}, seconds=600)",
 ]
 c.LimitOutput.max_lines = 300
 c.LimitOutput.max_traceback = 40

@@ -6,9 +6,12 @@ import pandas as pd
 from sklearn.datasets import load_digits  # comes with mlxtend
 from torch import nn
 
-from lthlib import cohort, curves, data, exchange, machine, masks, networks, tickets, work
+from lthlib.core import masks
+from lthlib.engine import arms, cohort, data, machine, networks
+from lthlib.engine.train import train
+from lthlib.evidence import curves
+from lthlib.lab import task, ticket_file
 from lthlib.specs import Rep, Spec
-from lthlib.train import train
 
 machine.prepare()  # one thread, which small networks are fastest with
 
@@ -58,16 +61,16 @@ def remember(start, mask, reps):
     """Train a cohort, note its curves, return where it ended."""
     theta_j, found = train(spec, start, mask, reps, small_digits)
     for row, (rep, left) in enumerate(zip(reps, masks.survivors(mask), strict=True)):
-        measured.append(work.tidy(spec, rep, left, work.curve(found, row)))
+        measured.append(task.tidy(spec, rep, left, task.curve(found, row)))
     return theta_j
 
 
 # --- tickets, and their control ---------------------------------------------------------------------------------------
-for found in tickets.find_winning_tickets(spec, trials, remember):
+for found in arms.tickets(spec, trials, remember):
     ticket = found  # the last round's, when the loop has ended
     if found.number in (3, 6):
         reps = [Rep("reinit", trial, found.number) for trial in trials]
-        remember(*tickets.BRANCHES["reinit"](spec, found, reps), reps)
+        remember(*arms.branch(spec, found, reps), reps)
 
 # --- what came out ----------------------------------------------------------------------------------------------------
 trainings = curves.summarise(pd.concat(measured))
@@ -76,5 +79,5 @@ print(table.round(1).to_string(na_rep=""))
 
 # --- a ticket as a file -----------------------------------------------------------------------------------------------
 if sys.argv[1:]:
-    mask, theta0 = cohort.rows(ticket.mask)[0], cohort.rows(tickets.initial(spec, trials))[0]
-    print(exchange.save(sys.argv[1], spec, Rep("ticket", 0, ticket.number), mask, theta0))
+    mask, theta0 = cohort.rows(ticket.mask)[0], cohort.rows(arms.initial(spec, trials))[0]
+    print(ticket_file.save(sys.argv[1], spec, Rep("ticket", 0, ticket.number), mask, theta0))

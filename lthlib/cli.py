@@ -5,6 +5,7 @@ import json
 import sys
 import warnings
 from dataclasses import asdict, fields
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from lthlib import specs
 from lthlib.errors import LthError, SpecError
-from lthlib.store import Store, published
+from lthlib.lab.store import Store, published
 
 STORE = "store"
 
@@ -65,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what is stored and what is missing", description=_status.__doc__)
     status.set_defaults(command=_status)
     merge = commands.add_parser("merge", help="bring in what another machine has run", description=_merge.__doc__)
-    merge.add_argument("other", metavar="OTHER_STORE", help="a folder of results, or of packed tables")
+    merge.add_argument("other", metavar="OTHER_STORE", help="a folder of results, or of packed files")
     merge.set_defaults(command=_merge)
     gc = commands.add_parser("gc", help="remove what nothing refers to", description=_gc.__doc__)
     gc.add_argument("--yes", action="store_true", help="without asking")
@@ -80,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         "lth export NETWORK|KEY --trial T --round N FILE [--profile P] [--force] [--store DIR]",
     )
     export.add_argument("names", nargs="*", metavar="KEY", help="only these experiments, or those of a network")
-    export.add_argument("--to", metavar="DIR", help="where tables go (default: results)")
+    export.add_argument("--to", metavar="DIR", help="where packed files go (default: results)")
     export.add_argument("--trial", type=int, metavar="T", help="of the ticket")
     export.add_argument("--round", type=int, metavar="N", help="how often the ticket was pruned")
     export.add_argument("--profile", metavar="P", help="of the network, if several experiments of it are stored")
@@ -90,10 +91,12 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("networks", nargs="*", metavar="NETWORK", help="only these (default: all that are benched)")
     bench.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
     bench.add_argument("--store", metavar="DIR", help="also weigh the tickets of Lenet in this folder of results")
+    bench.add_argument("--against", metavar="DIR", help="compare with the release in the clone DIR instead")
     bench.set_defaults(command=_bench)
     for command in (run, cost, status, merge, gc, export):
         command.add_argument("--store", default=STORE, metavar="DIR", help=f"folder of results (default: {STORE})")
     claims.add_argument("--store", metavar="DIR", help="folder of results (default: the committed ones)")
+    export.set_defaults(store=None)
     for command in (cost, status, claims, bench):
         command.add_argument("--json", action="store_true", help="as JSON")
     return top
@@ -166,7 +169,7 @@ OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", *specs
 
 def _run(options: argparse.Namespace) -> None:
     """Train what an experiment still misses, and store each training as it ends. May be stopped and started again."""
-    from lthlib import cost, study
+    from lthlib.lab import cost, study
 
     spec = _spec(options)
     where = options.store, options.data_root, options.device, options.workers, options.scheduler
@@ -178,7 +181,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _cost(options: argparse.Namespace) -> None:
     """Calibrate for a few seconds, then say what `lth run` with the same options would take: time, memory, disk."""
-    from lthlib import cost
+    from lthlib.lab import cost
 
     found = cost.predict(_spec(options), options.store, options.device, options.workers)
     print(json.dumps(asdict(found), indent=2) if options.json else found)
@@ -195,14 +198,22 @@ def _spec(options: argparse.Namespace) -> specs.Spec:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    """Time our engine, a conventional loop of the same work and the bare products in it, turn about. Minutes."""
-    from lthlib import bench
+    """Time our engine, a conventional loop of the same work and the bare products in it, turn about; or this release
+    and another. Minutes."""
+    from lthlib.bench import bench, releases
+    from lthlib.lab import study
 
     known = dict.fromkeys(network for network, _ in bench.CASES)
     for name in options.networks:
         if name not in known:
             raise SpecError(f"unknown network '{name}'; benched are {', '.join(known)}")
     cases = [case for case in bench.CASES if case[0] in (options.networks or known)]
+    if options.against:
+        say = (lambda line: None) if options.json else partial(print, flush=True)
+        say(releases.HEAD)
+        length = {network: bench.LENGTH.get(network, bench.SHORT) for network in known}
+        found = releases.compare(options.against, cases, length, study.choose_device(options.device), tell=say)
+        return print(json.dumps(found, indent=1)) if options.json else None
     if options.json:
         print(json.dumps(bench.bench(cases, options.device, store=options.store), indent=1))
         return
@@ -224,7 +235,7 @@ def _status(options: argparse.Namespace) -> None:
     elif not lines:
         print(f"the store {options.store} is empty: lth run lenet")
     else:
-        from lthlib.cost import duration
+        from lthlib.lab.cost import duration
 
         dull = ["devices"] if any(line["rewind"] for line in lines) else ["devices", "rewind"]
         table = pd.DataFrame(lines).drop(columns=dull)
@@ -237,7 +248,7 @@ def _status(options: argparse.Namespace) -> None:
 
 def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
     """What there is to say about one experiment."""
-    from lthlib import cost, study
+    from lthlib.lab import cost, study
 
     rep = list(specs.Rep._fields)
     trainings = rows[rows["key"] == specs.key(spec)].drop_duplicates(rep)
@@ -268,25 +279,26 @@ def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
 
 
 def _merge(options: argparse.Namespace) -> None:
-    """Bring in the trainings of another store that are missing here. What is here is never overwritten: of a training
-    that is in both with other numbers, ours stays. May be stopped and started again."""
-    from lthlib import upkeep
+    """Bring in the trainings of another store that are missing here, or of a folder of packed files, such as results/:
+    of its tickets the masks, from which branches and further rounds can be trained. What is here is never overwritten:
+    of a training that is in both with other numbers, ours stays. May be stopped and started again."""
+    from lthlib.lab import maintenance
 
-    print(upkeep.merge(Store(options.store), _existing(options.other)))
+    print(maintenance.merge(Store(options.store), _existing(options.other)))
 
 
 def _gc(options: argparse.Namespace) -> None:
     """List what nothing refers to any more (what killed processes left half written, damaged files that were set aside,
     weights without rows) and, if that is confirmed, remove it. Rows are never removed."""
-    from lthlib import upkeep
+    from lthlib.lab import maintenance
 
-    files = upkeep.orphans(_existing(options.store))
+    files = maintenance.orphans(_existing(options.store))
     for file in files:
         print(file)
     if not files:
         print(f"there is nothing to remove in {options.store}")
     elif options.yes or _confirmed(f"remove these {len(files)} files? [y/N] "):
-        upkeep.remove(files)
+        maintenance.remove(files)
         print(f"{len(files)} files removed")
 
 
@@ -298,12 +310,12 @@ def _confirmed(question: str) -> bool:
 
 def _claims(options: argparse.Namespace) -> None:
     """The paper's claims, each with what its text and its figures say, what our results say, and a verdict."""
-    from lthlib import claims
+    from lthlib.evidence import claims
 
     store = _existing(options.store) if options.store else published()
     rows, inside = store.rows(), store.anatomy()
     if options.store:
-        from lthlib import anatomy
+        from lthlib.lab import anatomy
 
         inside = anatomy.every(store, rows)
     ledger = claims.ledger(rows, anatomy=inside)
@@ -314,30 +326,45 @@ def _claims(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    """Pack all rows of each experiment into one Parquet file, as the book reads them; other trainings there stay. With
-    --trial and --round: write one ticket, its mask and the weights it starts from, to a safetensors FILE."""
-    from lthlib import anatomy
-
-    store = _existing(options.store)
+    """Pack all rows of each experiment into one Parquet file, as the book reads them, and all masks of each trial's
+    tickets into one beside it; other trainings and tickets there stay. With --trial and --round: write one ticket, its
+    mask and the weights it starts from, to a safetensors FILE; --store may be such a folder of packed files."""
     wanted = (options.trial, options.round)
+    store = _shelf(options, wanted != (None, None))
     if wanted == (None, None) and not (options.profile or options.force):
         for spec in _experiments(store, options.names):
-            print(store.pack(spec, options.to or "results"))
-            if inside := anatomy.pack(spec, store, options.to or "results"):
-                print(inside)
+            _pack(spec, store, options.to or "results")
         return
     if None in wanted or len(options.names) != 2 or options.to:
         raise SpecError("a ticket is written with lth export NETWORK --trial T --round N FILE")
-    from lthlib import exchange, work
-    from lthlib.cohort import rows
+    from lthlib.lab import ticket_file
 
-    name, file = options.names
-    spec, rep = _the_experiment(store, name, options.profile), specs.Rep("ticket", *wanted)
-    if not store.has(spec, rep):
-        what = f"{rep} of {spec.network} {specs.key(spec)}"
-        raise SpecError(f"{what} is not in {store.path}: {_stored_tickets(store, spec)}")
-    mask, _ = work.recall(store, spec, [rep])
-    print(exchange.save(file, spec, rep, rows(mask)[0], rows(work.reset(store, spec, rep))[0], options.force))
+    (name, file), rep = options.names, specs.Rep("ticket", *wanted)
+    spec = _the_experiment(store, name, options.profile, rep)
+    print(ticket_file.save(file, spec, rep, *ticket_file.kept(store, spec, rep), options.force))
+
+
+def _pack(spec: specs.Spec, store: Store, target: str) -> None:
+    """Put rows, anatomy and tickets of an experiment into a folder, and say which files."""
+    from lthlib.lab import anatomy, ticket_file
+
+    chains = ticket_file.chains(spec, store, target)  # first, as it refuses tickets that are others than those there
+    print(store.pack(spec, target))
+    if inside := anatomy.pack(spec, store, target):
+        print(inside)
+    for chain in chains:
+        if file := Store(target).save_chain(chain):
+            print(file)
+
+
+def _shelf(options: argparse.Namespace, for_a_ticket: bool) -> Store:
+    """The store to export from: if none was said, the usual one, or for a ticket of what that knows nothing of, the
+    committed results."""
+    usual, committed = Store(STORE), published()
+    if options.store or not (for_a_ticket and options.names and committed.path.is_dir()):
+        return _existing(options.store or STORE)
+    known = usual.experiments(usual.rows())
+    return usual if any(options.names[0] in (spec.network, specs.key(spec)) for spec in known) else committed
 
 
 def _experiments(store: Store, names: list[str]) -> list[specs.Spec]:
@@ -349,14 +376,19 @@ def _experiments(store: Store, names: list[str]) -> list[specs.Spec]:
     return [spec for spec in found if not names or {spec.network, specs.key(spec)} & set(names)]
 
 
-def _the_experiment(store: Store, name: str, profile: str | None) -> specs.Spec:
-    """The one that a network, perhaps at a profile, or a key means; SpecError if several or none are meant."""
+def _the_experiment(store: Store, name: str, profile: str | None, rep: specs.Rep) -> specs.Spec:
+    """The one that a network, perhaps at a profile, or a key means, if need be the one that has a ticket; SpecError if
+    several or none are meant."""
+    from lthlib.lab import ticket_file
+
     found = _experiments(store, [name])
     if profile:
         chosen = [spec for spec in found if specs.key(spec) == specs.key(specs.spec(spec.network, profile))]
         if not chosen:
             raise SpecError(f"the store {store.path} has no {name} at profile {profile}, but {_listed(found)}")
         return chosen[0]
+    having = [spec for spec in found if ticket_file.offers(store, spec, rep)] if len(found) > 1 else []
+    found = having or found
     if len(found) > 1:
         raise SpecError(f"the store {store.path} has several experiments of {name}, say one's key: {_listed(found)}")
     return found[0]
@@ -371,16 +403,6 @@ def _listed(found: list[specs.Spec]) -> str:
 
 def _reset(spec: specs.Spec) -> str:
     return f"rewound to {spec.rewind:,}, " if spec.rewind else ""
-
-
-def _stored_tickets(store: Store, spec: specs.Spec) -> str:
-    """Which tickets there are, trial by trial. Packed tables have none."""
-    rounds = {}
-    for trial, n in store.rows(spec).query("arm == 'ticket'").groupby(["trial", "round"]).groups:
-        if store.has(spec, specs.Rep("ticket", trial, n)):
-            rounds.setdefault(trial, []).append(n)
-    stored = ", ".join(f"of trial {trial} rounds {ns[0]} to {ns[-1]}" for trial, ns in rounds.items())
-    return stored or "of that experiment there are only tables here"
 
 
 def _existing(path: str) -> Store:

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import settings
 
-from lthlib import data, specs
+from lthlib import specs
+from lthlib.core.streams import stream
+from lthlib.engine import data
 from lthlib.errors import DataError
-from lthlib.streams import stream
 
 settings.register_profile("patient", deadline=None)  # machines are shared; timings live elsewhere
 settings.load_profile("patient")

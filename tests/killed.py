@@ -18,7 +18,9 @@ import traceback
 import zipfile
 from pathlib import Path
 
-from lthlib import data, specs, store, study
+from lthlib import specs
+from lthlib.engine import data
+from lthlib.lab import store, study
 from tests.conftest import TINY
 
 SPEC = specs.spec("lenet", "quick", train_eval=50, arms=list(specs.ARMS), **TINY)

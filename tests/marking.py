@@ -98,7 +98,7 @@ def run(source, replaced, folder, whole):
     from IPython.utils.capture import capture_output
     from nbgrader.utils import determine_grade, is_grade
 
-    from lthlib.coursework import guard
+    from lthlib.book.coursework import guard
 
     cells = nbformat.read(source, as_version=4).cells
     unknown = set(replaced) - {cell.metadata.nbgrader.grade_id for cell in cells if "nbgrader" in cell.metadata}

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lthlib import specs
-from lthlib.curves import COLUMNS, paper
+from lthlib.evidence.curves import paper
+from lthlib.specs.columns import COLUMNS
 
 # Layers (or groups of layers pruned at one rate) with their number of weights and the share pruned per round.
 LAYERS = {

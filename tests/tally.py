@@ -4,9 +4,9 @@ number, to the file $TALLY, and makes each take $SLOW seconds longer. Workers of
 import os
 import time
 
-from lthlib import work
+from lthlib.lab import task
 
-_train = work.train
+_train = task.train
 
 
 def train(spec, theta, mask, reps, *more, **options):
@@ -18,4 +18,4 @@ def train(spec, theta, mask, reps, *more, **options):
 
 
 if "TALLY" in os.environ:
-    work.train = train
+    task.train = train

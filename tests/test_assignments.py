@@ -23,7 +23,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from submissions import STUB
 
-from lthlib import coursework, pages
+from lthlib.book import coursework, pages
 
 nbgrader = pytest.importorskip("nbgrader")
 from nbgrader.api import Gradebook, MissingEntry  # noqa: E402
@@ -112,7 +112,7 @@ def test_the_page_lists_the_assignments_as_they_are():
     assert len(found) == 5
     assert [one.title[0] for one in found] == ["1", "2", "3", "4", "5"]
     page = (ROOT / "book" / "assignments.md").read_text(encoding="utf-8")
-    assert coursework.table(found) in page, "python -m lthlib.coursework --list"
+    assert coursework.table(found) in page, "python -m lthlib.book.coursework --list"
     for one in found:
         assert one.title in page.replace(coursework.table(found), ""), "its objectives"
     address = yaml.safe_load((ROOT / "CITATION.cff").read_text())["repository-code"]
@@ -137,9 +137,7 @@ def test_the_book_leaves_the_sources_out(tmp_path):
 
 
 def test_without_nbgrader_one_line_says_what_to_do(tmp_path):
-    code = (
-        "import sys; sys.modules['nbgrader'] = None; from lthlib.coursework import main; sys.exit(main(sys.argv[1:]))"
-    )
+    code = "import sys; sys.modules['nbgrader'] = None; from lthlib.book.coursework import main; sys.exit(main())"
     for course, line in ((COURSE, "nbgrader is not installed"), (tmp_path, "there are no assignments in")):
         done = subprocess.run([sys.executable, "-c", code, "--course", str(course)], capture_output=True, text=True)
         assert done.returncode == 1

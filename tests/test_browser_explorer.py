@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 from browser import Watched, chromium, served
 
-from lthlib import explorer, pages, specs, tickets
+from lthlib import specs
+from lthlib.book import explorer, pages
+from lthlib.engine import pruning
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
@@ -105,7 +107,7 @@ def numbers(text):
 
 
 def test_the_label_says_round_level_and_count(page, found):
-    ladder = tickets.ladder(specs.spec("lenet", rounds=LAST))
+    ladder = pruning.ladder(specs.spec("lenet", rounds=LAST))
     assert page.locator("#lx-round").get_attribute("max") == str(LAST)
     for n in SOME:
         turn(page, n)
@@ -154,7 +156,7 @@ def ramp(arm, part):
     """White, an arm's colour, its shade: the colours that matplotlib draws the still picture in."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    from lthlib.style import ARMS, shade
+    from lthlib.book.style import ARMS, shade
 
     colour = ARMS[arm].colour
     scale = LinearSegmentedColormap.from_list(arm, ["#FFFFFF", colour, shade(colour, -0.75)], N=2048)

@@ -1,13 +1,13 @@
 """The command line does what it says, and says in one line what it cannot do."""
 
-import dataclasses
 import json
 import subprocess
 import sys
 
 import pytest
 
-from lthlib import cli, specs, study
+from lthlib import cli, specs
+from lthlib.lab import study
 
 SMALL = ["--rounds", "1", "--iterations", "20", "--trials", "1", "--workers", "1"]
 
@@ -50,7 +50,6 @@ def test_the_command_that_a_page_prints_asks_for_that_experiment(profile, networ
 
 def test_every_field_of_a_spec_has_one_option():
     assert set(specs.OPTIONS) == {"arms", *cli.SIZES, *cli.NAMES}
-    assert set(specs.COUNTED_IN) <= {f.name for f in dataclasses.fields(specs.Spec)}
 
 
 def test_status_counts_what_is_stored_and_missing(store, capsys):
@@ -108,7 +107,8 @@ def test_claims_as_json_have_an_id_a_verdict_and_n(store, capsys):
 def test_export_packs_each_experiment_into_a_file_that_claims_can_read(store, tmp_path, capsys):
     results = tmp_path / "results"
     assert cli.main(["export", "--store", store, "--to", str(results)]) == 0
-    assert sorted("".join(f.suffixes) for f in results.iterdir()) == [".anatomy.csv.gz", ".parquet"]
+    suffixes = [".anatomy.csv.gz", ".parquet", ".tickets.t0.npz"]
+    assert sorted("".join(f.suffixes) for f in results.iterdir()) == suffixes
     assert sorted(capsys.readouterr().out.split()) == sorted(map(str, results.iterdir()))
     assert cli.main(["claims", "--store", str(results), "--json"]) == 0
     exported = json.loads(capsys.readouterr().out)
@@ -157,11 +157,11 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lthlib.study.run", interrupted)
+    monkeypatch.setattr("lthlib.lab.study.run", interrupted)
     assert cli.main(["run", "lenet"]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
 def test_reading_results_does_not_load_torch():
-    code = "import sys, lthlib.claims, lthlib.figures, lthlib.tables, lthlib.store; assert 'torch' not in sys.modules"
+    code = "import sys; from lthlib.book import figures, tables; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

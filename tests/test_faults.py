@@ -21,14 +21,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from lthlib import chapters, cli, lease, specs, study, upkeep
+from lthlib import cli, lease, specs
+from lthlib.book import chapters
 from lthlib.errors import LthError, SpecError, StoreError
-from lthlib.store import Store
+from lthlib.lab import maintenance, study
+from lthlib.lab.store import Store
 from tests import killed
+from tests.lab.test_store import ARRAYS, REP, one_training
+from tests.lab.test_store import SPEC as QUICK
+from tests.lab.test_study import assert_same
 from tests.test_lease import written
-from tests.test_store import ARRAYS, REP, one_training
-from tests.test_store import SPEC as QUICK
-from tests.test_study import assert_same
 
 pytestmark = pytest.mark.faults
 
@@ -224,7 +226,8 @@ def test_a_disk_that_fills_up_and_one_that_may_only_be_read_are_one_line_each(un
     code = f"""
 import contextlib, io, json, subprocess, sys
 from pathlib import Path
-from lthlib import cli, cost, study
+from lthlib import cli
+from lthlib.lab import cost, study
 study.room = lambda *_: 0  # else it would be told beforehand
 cost.predict = lambda *_: "not calibrated"
 
@@ -383,7 +386,7 @@ def contents(folder):
 
 @pytest.mark.parametrize("typed", FLAGS)
 def test_a_bad_word_is_one_line_that_says_what_to_do_and_changes_nothing(typed, desk, monkeypatch, capsys):
-    monkeypatch.setattr("lthlib.work.train", None)  # nothing is to be trained
+    monkeypatch.setattr("lthlib.lab.task.train", None)  # nothing is to be trained
     before = contents(desk)
     assert cli.main(typed.split(" ")) == 2
     said = capsys.readouterr().err
@@ -568,8 +571,8 @@ def test_no_damage_to_any_file_of_a_store_makes_a_reader_crash(small, tmp_path, 
             lambda: Store(store.path, strict=True).rows(),
             store.asked,
             lambda: store.running(spec),
-            lambda: upkeep.orphans(store),
-            lambda: upkeep.merge(Store(tmp_path / "into"), store),
+            lambda: maintenance.orphans(store),
+            lambda: maintenance.merge(Store(tmp_path / "into"), store),
             lambda: study.missing(spec, store),
         ):
             try:

@@ -8,6 +8,7 @@ import sys
 import tomllib
 import zipfile
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import nbformat
@@ -16,7 +17,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from lthlib import pages, specs
+from lthlib import cli, specs
+from lthlib.book import pages
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -75,7 +77,7 @@ def test_the_wheel_ships_the_claims_and_the_papers_curves(tmp_path):
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     shipped = zipfile.ZipFile(wheel).namelist()
-    assert {"lthlib/claims.yml", "lthlib/paper_curves.csv", "lthlib/pages.py"} <= set(shipped)
+    assert {"lthlib/evidence/claims.yml", "lthlib/evidence/paper_curves.csv", "lthlib/book/pages.py"} <= set(shipped)
     assert not [name for name in shipped if not name.startswith(("lthlib/", "lthlib-"))]
 
 
@@ -121,7 +123,7 @@ def test_an_old_python_is_refused_in_one_line(tmp_path, script):
 
 
 def test_the_sizes_in_the_prose_are_those_of_the_profiles():
-    study = pytest.importorskip("lthlib.study")
+    study = pytest.importorskip("lthlib.lab.study")
     rows = re.findall(
         r"^\| `(\w+)` \| [^|]*\| (\d+) \| (\d+) \| ([\d,]+) \| ([\d,]+) \|", text("book/reproduce.md"), re.M
     )
@@ -133,8 +135,19 @@ def test_the_sizes_in_the_prose_are_those_of_the_profiles():
 
 
 def test_the_readme_speaks_of_the_committed_results():
-    assert pages.result_words() in text("README.md"), "python -m lthlib.pages --draw"
+    assert pages.result_words() in text("README.md"), "python -m lthlib.book.pages --draw"
     assert (ROOT / pages.RESULT).is_file()
+
+
+def test_every_command_of_the_campaign_describes_an_experiment(tmp_path):
+    """What `results/campaign.sh` would run, told by an `lth` that trains nothing."""
+    (tmp_path / "lth").write_text('#!/bin/sh\necho "$*"\n')
+    (tmp_path / "lth").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    command = ["sh", str(ROOT / "results" / "campaign.sh"), "DATA", "STORE"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}).stdout
+    keys = {specs.key(cli._spec(cli._parsed(line.split()))) for line in said.splitlines()}
+    assert len(keys) > 20
 
 
 # ------------------------------------------------------------------------------------------------------------ chapters
@@ -223,28 +236,39 @@ def test_the_repository_has_one_address():
 # -------------------------------------------------------------------------------------------------------------- modules
 
 
-def test_modules_import_only_from_above():
-    rows = re.findall(r"^\| (`.*?) \|", text("CONTRIBUTING.md"), re.MULTILINE)
-    rank = {name: number for number, row in enumerate(rows) for name in re.findall(r"`(\w+)`", row)}
-    modules = {path.stem: path for path in (ROOT / "lthlib").glob("*.py") if path.stem != "__init__"}
-    assert set(rank) == set(modules), "the table of CONTRIBUTING lists the library's modules"
-    for name, path in modules.items():
-        imported = _imports(path)
-        assert not [other for other in imported & set(rank) if rank[other] > rank[name]], name
-        if name in ("specs", "curves", "store", "claims", "style", "figures", "pictures"):
-            assert "torch" not in imported, name
+ROOMS = ("errors", "lease", "core", "specs", "engine", "evidence", "lab", "bench", "cli", "book")
+SOURCES = {path.relative_to(ROOT / "lthlib").with_suffix("").parts: path for path in (ROOT / "lthlib").rglob("*.py")}
+
+
+def test_a_room_imports_only_those_before_it():
+    """The rule of CONTRIBUTING, over the names of folders."""
+    for (room, *_), path in SOURCES.items():
+        for module in _imports(path) if room != "__init__" else ():
+            top, _, other = module.partition(".")
+            other = other.partition(".")[0]
+            if top == "lthlib" and other:
+                assert ROOMS.index(other) <= ROOMS.index(room), f"{path}: {module}"
+                assert {room, other} != {"lab", "evidence"}, f"{path}: {module}"
+                assert room != "core" or other == "core", f"{path}: {module}"
+            assert top != "torch" or room not in ("specs", "evidence"), f"{path}: {module}"
+            assert top != "matplotlib" or room == "book", f"{path}: {module}"
+            assert room != "core" or top in {"torch", "lthlib", *sys.stdlib_module_names}, f"{path}: {module}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    names = {".".join(("lthlib", *parts)).removesuffix(".__init__"): path for parts, path in SOURCES.items()}
+    arrows = {name: {i for i in _imports(path) if i in names and i != name} for name, path in names.items()}
+    list(TopologicalSorter(arrows).static_order())  # raises CycleError
 
 
 def _imports(path):
-    """Names of modules, those of the library without `lthlib.`, wherever in the file they are imported."""
+    """The full names of modules, and of what is imported from ours, wherever in the file they are imported."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "lthlib":
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module.removeprefix("lthlib.").partition(".")[0])
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
 
 

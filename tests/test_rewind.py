@@ -7,32 +7,22 @@ import pandas as pd
 import pytest
 import torch
 
-from lthlib import (
-    claims,
-    cli,
-    cohort,
-    data,
-    exchange,
-    machine,
-    masks,
-    networks,
-    specs,
-    study,
-    tables,
-    tickets,
-    train,
-    work,
-)
-from lthlib.curves import summarise
+from lthlib import cli, specs
+from lthlib.book import tables
+from lthlib.core import masks
+from lthlib.core.streams import stream
+from lthlib.engine import arms, cohort, data, machine, networks, pruning, train
+from lthlib.engine.feed import draws
 from lthlib.errors import StoreError
-from lthlib.feed import draws
+from lthlib.evidence import claims
+from lthlib.evidence.curves import summarise
+from lthlib.lab import study, task, ticket_file
+from lthlib.lab.store import Store
 from lthlib.specs import OPENING, Rep
-from lthlib.store import Store
-from lthlib.streams import stream
 from tests import oracle
 from tests.conftest import TINY
-from tests.test_study import assert_same, science
-from tests.test_train import CLOSE, NARROW
+from tests.engine.test_train import CLOSE, NARROW
+from tests.lab.test_study import assert_same, science
 
 WHOLE = {"arms": ["ticket"], "rewind": 4}  # an evaluation; 6 iterations, one every 4
 SPECS = {
@@ -50,8 +40,8 @@ def images(spec):
 
 
 def opening(spec, trials):
-    start = tickets.initial(spec, trials)
-    dense = masks.ones(start, tickets.rates(spec))
+    start = arms.initial(spec, trials)
+    dense = masks.ones(start, pruning.rates(spec))
     return train.train(spec, start, dense, [Rep(OPENING, t) for t in trials], images(spec))
 
 
@@ -68,8 +58,8 @@ def test_the_opening_ends_where_the_dense_network_is_at_iteration_k(spec, monkey
         if i == spec.rewind:
             at_k.update({name: value.clone() for name, value in computing[-1].items()})
 
-    start = tickets.initial(spec, [1])
-    dense = masks.ones(start, tickets.rates(spec))
+    start = arms.initial(spec, [1])
+    dense = masks.ones(start, pruning.rates(spec))
     _, curves = train.train(spec, start, dense, [Rep("ticket", 1)], images(spec), watch)
     assert set(at_k) == set(theta_k) == set(start)
     for name, value in theta_k.items():
@@ -87,7 +77,7 @@ def test_a_rewound_ticket_trains_as_the_naive_loop_does_from_iteration_k(spec, k
     theta_k, _ = opening(spec, [0])
     mask = {
         name: (torch.rand(theta_k[name].shape, generator=stream(0, name)) < 0.3).float()
-        for name in tickets.prunable(spec)
+        for name in pruning.prunable(spec)
     }
     theta_j, curves = train.train(spec, theta_k, mask, [rep], images(spec))
     every = [i for i in range(0, spec.iterations, spec.eval_every) if i > k]
@@ -108,16 +98,16 @@ def test_every_round_but_the_first_starts_from_theta_k_under_its_mask(tmp_path):
         starts.append((start, mask, reps))
         return train.train(spec, start, mask, reps, images(spec))[0]
 
-    rounds = list(tickets.find_winning_tickets(spec, [0, 1], remember))
-    theta0, (theta_k, _) = tickets.initial(spec, [0, 1]), opening(spec, [0, 1])
-    arms = [[(r.arm, r.round) for r in reps] for _, _, reps in starts]
-    assert arms == [[(arm, n)] * 2 for arm, n in ((OPENING, 0), ("ticket", 0), ("ticket", 1), ("ticket", 2))]
+    rounds = list(arms.tickets(spec, [0, 1], remember))
+    theta0, (theta_k, _) = arms.initial(spec, [0, 1]), opening(spec, [0, 1])
+    trained = [[(r.arm, r.round) for r in reps] for _, _, reps in starts]
+    assert trained == [[(arm, n)] * 2 for arm, n in ((OPENING, 0), ("ticket", 0), ("ticket", 1), ("ticket", 2))]
     for (start, mask, _), expected in zip(starts, (theta0, theta0, theta_k, theta_k), strict=True):
         for name in theta0:
             m = mask.get(name, torch.ones(()))
             assert torch.equal(start[name] * m, expected[name] * m)  # bit-equal
     assert [r.number for r in rounds] == [0, 1, 2]
-    m = masks.prune(rounds[0].theta_j, rounds[0].mask, tickets.rates(spec))
+    m = masks.prune(rounds[0].theta_j, rounds[0].mask, pruning.rates(spec))
     assert all(torch.equal(rounds[1].mask[name], m[name]) for name in m)
 
 
@@ -198,9 +188,9 @@ def test_an_exported_ticket_starts_at_theta_k_and_trains_to_the_stored_curve(fin
     for n, k in ((2, 7), (0, 0)):
         file, rep = tmp_path / f"{n}.safetensors", Rep("ticket", 1, n)
         assert lth("export", "lenet", "--trial", 1, "--round", n, file, "--store", store.path) == 0
-        mask, theta, metadata = exchange.load(file)
+        mask, theta, metadata = ticket_file.load(file)
         assert metadata["rewind"] == str(k)
-        kept = work.recall(store, spec, [Rep(OPENING, 1)])[1] if k else tickets.initial(spec, [1])
+        kept = task.recall(store, spec, [Rep(OPENING, 1)])[1] if k else arms.initial(spec, [1])
         assert all(torch.equal(value, kept[name][0]) for name, value in theta.items())
         with machine.prepared():
             _, curves = train.train(spec, cohort.stack([theta]), cohort.stack([mask]), [rep], images(spec))
@@ -211,7 +201,7 @@ def test_an_exported_ticket_starts_at_theta_k_and_trains_to_the_stored_curve(fin
 def test_a_ticket_whose_theta_k_is_gone_is_one_line(finished, tmp_path):
     spec, _ = finished
     with pytest.raises(StoreError, match="starts where opening trial 0 round 0 ends, which is not in .*: run") as error:
-        work.reset(Store(tmp_path), spec, Rep("ticket", 0, 1))
+        task.reset(Store(tmp_path), spec, Rep("ticket", 0, 1))
     assert "\n" not in str(error.value)
 
 

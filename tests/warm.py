@@ -7,9 +7,9 @@ import nbgrader.utils
 import pandas
 import torch
 
-import lthlib.figures
-import lthlib.study
-from lthlib import data
+import lthlib.book.figures
+import lthlib.lab.study
+from lthlib.engine import data
 
 torch.set_num_threads(1)
 data.load("mnist5k")

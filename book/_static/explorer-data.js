@@ -1,4 +1,4 @@
-// Made by python -m lthlib.explorer. A script and not JSON: from disk, a page may load nothing else.
+// Made by python -m lthlib.book.explorer. A script, not JSON: from disk, a page may load nothing else.
 globalThis.LTH_EXPLORER = {
 "key":"aea0d6bd259e",
 "trial":0,

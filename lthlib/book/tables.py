@@ -1,0 +1,431 @@
+"""The tables of the book: results and claims as HTML for a page and as text for a terminal."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from lthlib import specs
+from lthlib.book.style import LAYERS, listed
+from lthlib.evidence.claims import ENOUGH, bootstrap
+from lthlib.evidence.curves import extent, paper, spread, summarise
+from lthlib.evidence.measures import number
+from lthlib.specs import ARMS, NAMES, PAPER
+from lthlib.specs.columns import DRAWN, TRAINING
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that a notebook cell shows. Cells are text; `notes` are small print under a row."""
+
+    frame: pd.DataFrame
+    caption: str
+    notes: list[str] | None = None
+    classes: str = "lth-table"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
+        body = []
+        for n, row in enumerate(self.frame.itertuples(index=False)):
+            body.append(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>")
+            if self.notes and self.notes[n]:
+                note = f'<td colspan="{len(row)}">{_html(self.notes[n])}</td>'
+                body.append(f'<tr class="lth-note">{note}</tr>')
+        return (
+            f'<div class="{self.classes}"><table><caption>{_html(self.caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n{self.frame.to_string(index=False)}"
+
+
+class File(str):
+    """Text of a cell by which one gets a file that the page carries itself."""
+
+    def __new__(cls, text: str, name: str, content: str):
+        cell = super().__new__(cls, text)
+        cell.name, cell.content = name, content
+        return cell
+
+
+def _cell(cell) -> str:
+    text = _html(str(cell))
+    if not isinstance(cell, File):
+        return text
+    held = b64encode(cell.content.encode()).decode("ascii")
+    return f'<a download="{escape(cell.name)}" href="data:application/json;base64,{held}">{text}</a>'
+
+
+def _html(text: str) -> str:
+    return escape(text).replace("P_m", "<i>P</i><sub>m</sub>")
+
+
+def scale(rows: pd.DataFrame) -> Table:
+    """At what scale an experiment was run: one line per arm, with how many trainings and what they cost."""
+    first = rows.iloc[0]
+    ran = rows.groupby(TRAINING).agg(seconds=("seconds", "first"), iterations=("iteration", "max")).reset_index()
+    lines = [
+        {
+            "arm": arm,
+            "what it is": record.says,
+            "trials": part["trial"].nunique(),
+            "draws": part["draw"].nunique(),
+            "rounds or levels": part["round"].nunique() - (arm == "ticket"),
+            "trainings": len(part),
+            "hours": f"{part['seconds'].sum() / 3600:.2f}",
+        }
+        for arm, record in ARMS.items()
+        if len(part := ran[ran["arm"] == arm])
+    ]
+    caption = (
+        f"{first['data_label']}. {ran['iterations'].max():,} iterations per training, batches of "
+        f"{json.loads(first['spec'])['batch']}. Hours are the sum over trainings, on "
+        f"{' and '.join(sorted(rows['device'].unique()))}. "
+        f"Experiment {first['key']}."
+    )
+    return Table(pd.DataFrame(lines), caption)
+
+
+def provenance(rows: pd.DataFrame, caption: str) -> Table:
+    """Where rows come from: a line per experiment, and under it the command that asks for it and all its devices,
+    versions, commits and data, if several. The key gives a file of all its settings."""
+    lines, notes = [], []
+    for key, experiment in rows.groupby("key", sort=False, observed=True):
+        ran = experiment.drop_duplicates(TRAINING)
+        days = sorted({finished[:10] for finished in ran["finished"]})
+        made = [json.loads(versions) for versions in ran["versions"].unique()]
+        spec = _as_drawn(ran)
+        made_with = f"On {_all(ran['device'])}, with torch {_all(v['torch'] for v in made)}"
+        code, data = _all(commit or "unknown" for commit in ran["commit"]), _all(d[:12] for d in ran["data_sha256"])
+        notes.append(f"{_command(spec, len(ran))}. {made_with}; commit {code}; data of SHA-256 {data}.")
+        lines.append(
+            {
+                "experiment": File(key, f"{key}.json", specs.as_json(spec)),
+                "network": _name(ran["network"].iloc[0]),
+                "trainings": len(ran),
+                "hours": f"{ran['seconds'].sum() / 3600:.2f}",
+                "finished": " to ".join(dict.fromkeys([days[0], days[-1]])),
+            }
+        )
+    return Table(pd.DataFrame(lines, dtype=object), caption, notes, "lth-table lth-provenance")
+
+
+def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
+    """The Spec of the trainings of one experiment, with the extent that these have: a run may have gone on since."""
+    asked = specs.from_json(ran["spec"].iloc[0])
+    branches = ran[ran["arm"].isin(("reinit", "random", "continued"))]
+    levels = ran[ran["arm"].str.startswith("oneshot")]
+    rounds, trials = extent(ran)
+    drawn = {"arms": tuple(arm for arm in ARMS if (ran["arm"] == arm).any()) or asked.arms, "rounds": rounds}
+    drawn |= {"trials": trials} if trials else {}
+    drawn |= {"branch_step": int(branches["round"].min())} if len(branches) else {}
+    drawn |= {"oneshot_step": int(levels["round"].min())} if len(levels) else {}
+    for name, arm in (("reinits", "reinit"), ("randoms", "random")):
+        if (ran["arm"] == arm).any():
+            drawn[name] = int(ran.loc[ran["arm"] == arm, "draw"].max()) + 1
+    return replace(asked, **drawn)
+
+
+def _command(spec: specs.Spec, there: int) -> str:
+    """What asks for an experiment, if that can be said on a command line, and how much of it is there."""
+    if spec.network not in PAPER or spec.data not in specs.DATA:
+        return "A network or data set of your own: asked for in Python"
+    from lthlib.lab.study import plan  # and with it torch, which reading results does without
+
+    planned = len(plan(spec))
+    return specs.command(spec) + ("" if planned == there else f" ({planned:,} trainings; {there:,} of them are here)")
+
+
+def _name(network: str) -> str:
+    """What a network is called; somebody's own as it is."""
+    return NAMES.get(network, network)
+
+
+def status(trainings: pd.DataFrame) -> Table:
+    """What has been run of each network: a line per experiment, how much of the paper's it is, what it falls short in,
+    what it cost, and when its last training ended."""
+    from lthlib.evidence.claims import nearest, shortfall
+
+    lines, notes = [], []
+    for _, ran in trainings.groupby("key", sort=False, observed=True):
+        first, (rounds, trials) = ran.iloc[0], extent(ran)
+        paper = nearest(first) if first["network"] in PAPER else None
+        lines.append(
+            {
+                "network": _name(first["network"]) + (" with dropout" if paper and paper.dropout else ""),
+                "the paper's figures": FIGURES[first["network"], paper.dropout > 0] if paper else "none",
+                "arms": _all(arm for arm in ARMS if (ran["arm"] == arm).any()),
+                "trials": f"{trials} of {paper.trials}" if paper else trials,
+                "rounds": f"{rounds} of {paper.rounds}" if paper else rounds,
+                "trainings": len(ran),
+                "hours": f"{ran['seconds'].sum() / 3600:.1f}",
+            }
+        )
+        short = shortfall(first, paper) if paper else ["not one of the paper's networks"]
+        fell = "; ".join(short) if short else "at the paper's settings"
+        notes.append(f"{first['key']}, on {_all(ran['device'])} until {str(max(ran['finished']))[:10]}: {fell}.")
+    caption = f"{len(lines)} experiments, {len(trainings):,} trainings."
+    return Table(pd.DataFrame(lines), caption, notes)
+
+
+# What a network's rows are drawn in.
+FIGURES = {
+    ("lenet", False): "1, 3, 4, 9, 14",
+    **{(network, False): "1, 5, 10, 14" for network in ("conv2", "conv4", "conv6")},
+    ("conv6_256", False): "none",
+    **{(network, True): "6" for network in ("conv2", "conv4", "conv6", "conv6_256")},
+    ("vgg19", False): "7, 14, 38, 39, 44, 45",
+    ("resnet20", False): "8, 14, 38, 39, 44, 45",
+}
+
+
+def _all(values) -> str:
+    return ", ".join(dict.fromkeys(map(str, values)))
+
+
+def rounds(rows: pd.DataFrame) -> Table:
+    """Early stop and accuracy there, by arm and round: means over trials."""
+    trainings = summarise(rows[rows["arm"].isin(ARMS)])
+    stop, accuracy = (spread(trainings, name) for name in ("es", "acc_es"))
+    table = pd.DataFrame(
+        {
+            "arm": stop["arm"],
+            "round": stop["round"],
+            "weights remaining (%)": stop["remaining"].map("{:.1f}".format),
+            "early stop (iteration)": stop["mean"].map("{:,.0f}".format),
+            "test accuracy there (%)": accuracy["mean"].map("{:.1f}".format),
+        }
+    )
+    n = trainings["trial"].nunique()
+    who = "One trial" if n == 1 else f"Means over {n} trials"
+    order = table["arm"].map(list(ARMS).index)
+    caption = f"{who}; {trainings['data_label'].iloc[0]}; {trainings['iterations'].max():,} iterations per training."
+    return Table(table.assign(order=order).sort_values(["order", "round"]).drop(columns="order"), caption)
+
+
+def inputs(rows: pd.DataFrame, network: str) -> Table:
+    """The dense network by how its inputs are scaled, of which the paper says nothing, beside the paper's own. Trials
+    are alike in everything else: initial weights, order of the data and all other settings."""
+    trainings = summarise(rows[(rows["network"] == network) & (rows["arm"] == "ticket") & (rows["round"] == 0)])
+    asked = trainings["spec"].map({text: specs.from_json(text) for text in trainings["spec"].unique()}).astype(object)
+    extents = {f.name: f.default for f in fields(specs.Spec) if f.metadata.get("extent")}
+    alike = asked.map(lambda spec: specs.as_json(replace(spec, inputs="raw", **extents)))
+    trainings = trainings.assign(inputs=asked.map(lambda spec: spec.inputs))
+    groups = [t for _, t in trainings.groupby(alike) if t["inputs"].nunique() > 1]
+    found = max(groups, key=lambda t: t["inputs"].nunique(), default=trainings)
+    trials = set.intersection(*(set(t["trial"]) for _, t in found.groupby("inputs")))
+    found = found[found["trial"].isin(trials)]
+    (lowest, highest), (worst, best) = PAPER_DENSE[network]["es"], PAPER_DENSE[network]["acc_es"]
+    lines = [
+        {
+            "inputs": specs.INPUTS[name],
+            "early stop (iteration)": f"{t['es'].mean():,.0f}",
+            "test accuracy there (%)": f"{t['acc_es'].mean():.2f}",
+            "within the paper's trials": listed(
+                [
+                    *(["early stop"] if lowest <= t["es"].mean() <= highest else []),
+                    *(["accuracy"] if worst <= t["acc_es"].mean() <= best else []),
+                ]
+                or ["neither"]
+            ),
+        }
+        for name, t in found.groupby("inputs")
+    ]
+    lines.append(
+        {
+            "inputs": "the paper's trials",
+            "early stop (iteration)": f"{lowest:,} to {highest:,}",
+            "test accuracy there (%)": f"{worst} to {best}",
+            "within the paper's trials": "",
+        }
+    )
+    caption = (
+        "The paper does not say how pixels become inputs, and it matters. "
+        f"Dense {NAMES[network]}, {found['data_label'].iloc[0]}, {found['iterations'].iloc[0]:,} iterations; "
+        f"n = {len(trials)}: the same initial weights and order of the data in every line."
+    )
+    return Table(pd.DataFrame(lines), caption)
+
+
+def inside(anatomy: pd.DataFrame, measures: Mapping[str, str], rounds: Iterable[int] = DRAWN) -> Table:
+    """What `anatomy` measured, by name and what the page calls it, at some rounds: means over trials, and ranges."""
+    found = anatomy[anatomy["x"].isna() & anatomy["round"].isin(list(rounds))]
+    lines = []
+    for quantity, said in measures.items():
+        for remaining, level in found[found["quantity"] == quantity].groupby("remaining"):
+            values = {layer: t["value"] for layer, t in level.groupby("layer")}
+            cells = {LAYERS[layer]: _over_trials(values[layer]) for layer in LAYERS if layer in values}
+            lines.append({"": said, "weights remaining (%)": f"{remaining:.1f}", **cells})
+    lines.sort(key=lambda line: (list(measures.values()).index(line[""]), -float(line["weights remaining (%)"])))
+    spread = ", and from the smallest to the largest" if found["trial"].nunique() > 1 else ""
+    return Table(pd.DataFrame(lines), f"{over_trials(found)}{spread}.")
+
+
+def gaps(trainings: pd.DataFrame, levels: Iterable[float] = (51.3, 21.1, 13.5, 7.0, 3.6, 1.9)) -> Table:
+    """What tickets have over the dense network of their trial at the end of training: train and test accuracy, and the
+    gap between the two, in points; with a bootstrap interval of the mean where there are enough trials."""
+    tickets, lines = trainings[trainings["arm"] == "ticket"], []
+    dense = tickets[tickets["round"] == 0].set_index("trial")
+    for asked in levels:
+        near = tickets[np.isclose(tickets["remaining"], asked, rtol=0.02)].set_index("trial")
+        line = {"weights remaining (%)": f"{asked:g}", "trials": str(len(near))}
+        for title, quantity in (("train accuracy", "train_end"), ("test accuracy", "acc_end"), ("gap", "gap_end")):
+            difference = (near[quantity] - dense[quantity]).dropna().to_numpy()
+            line[f"{title} (points)"] = f"{difference.mean():+.2f}" if len(difference) else "–"
+        if len(difference) >= ENOUGH:
+            low, high = bootstrap(difference)
+            line["95 % interval of the gap"] = f"{low:+.2f} to {high:+.2f}"
+        elif len(difference):
+            line["95 % interval of the gap"] = f"too few trials; {difference.min():+.2f} to {difference.max():+.2f}"
+        if len(near):
+            lines.append(line)
+    return Table(pd.DataFrame(lines), "Tickets less the dense network of the same trial, at the end of training.")
+
+
+def over_trials(anatomy: pd.DataFrame) -> str:
+    """How many trials the means of an anatomy are over."""
+    n = anatomy.groupby("round")["trial"].nunique()
+    if n.empty or n.max() == 1:
+        return "One trial"
+    return f"Means over {n.min()} to {n.max()} trials" if n.min() < n.max() else f"Means over {n.max()} trials"
+
+
+def _over_trials(values: pd.Series) -> str:
+    spread = f" ({number(values.min())} to {number(values.max())})" if len(values) > 1 else ""
+    return f"{number(values.mean())}{spread}"
+
+
+# The smallest and largest of the paper's five dense networks, from the error bars of Figures 4a and 5.
+PAPER_DENSE = {
+    "lenet": {"es": (2_101, 5_701), "acc_es": (97.77, 98.06)},
+    "conv2": {"es": (1_901, 2_901), "acc_es": (64.11, 67.03)},
+    "conv4": {"es": (2_201, 3_001), "acc_es": (72.86, 74.52)},
+    "conv6": {"es": (3_001, 3_701), "acc_es": (76.34, 77.68)},
+}
+
+
+def dense(rows: pd.DataFrame) -> Table:
+    """The dense network beside the paper's: if these two differ, nothing that follows can be compared."""
+    trainings = summarise(rows)
+    trainings = trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 0)]
+    network, data = trainings["network"].iloc[0], trainings["data"].iloc[0]
+    figure = "fig4a" if network == "lenet" else "fig5"
+    lines = []
+    for name, label, shape in (
+        ("es", "early stop (iteration)", "{:,.0f}"),
+        ("acc_es", "test accuracy there (%)", "{:.2f}"),
+    ):
+        low, high = PAPER_DENSE[network][name]
+        theirs, ours = paper(figure, network, "ticket", name)["value"].iloc[0], trainings[name]
+        lines.append(
+            {
+                "dense network" if network == "lenet" else f"dense {NAMES[network]}": label,
+                "paper: mean": shape.format(theirs),
+                "trials": f"{shape.format(low)} to {shape.format(high)}",
+                "ours: mean": shape.format(ours.mean()),
+                "our trials": f"{shape.format(ours.min())} to {shape.format(ours.max())}",
+            }
+        )
+    about = {"mnist": "the whole of MNIST", "cifar10": "CIFAR-10"}[PAPER[network].data]
+    same = data == PAPER[network].data
+    other = "" if same else f" The paper's are on {about}: these are other numbers, not worse ones."
+    caption = f"Ours: {trainings['data_label'].iloc[0]}, n = {len(trainings)}; the paper's: n = 5.{other}"
+    return Table(pd.DataFrame(lines), caption)
+
+
+def ledger(claims: pd.DataFrame) -> Table:
+    """Claims with what the paper's text and figures say, what we measured, and the verdict with its reason."""
+    table = pd.DataFrame(
+        {
+            "": claims["id"],
+            "claim, in our words": claims["statement"],
+            "text": [_value(v, u) for v, u in zip(claims["text"], claims["unit"], strict=True)],
+            "figure": claims["figure"].map(_number),
+            "ours": [_ours(claim) for claim in claims.to_dict("records")],
+            "verdict": claims["verdict"],
+        }
+    )
+    scales = [s for s in dict.fromkeys(claims["scale"]) if s]
+    caption = f"Ours: {' | '.join(scales)}. In brackets the range of single trials." if scales else "Not run yet."
+    return Table(table, caption, [_reasons(claim) for claim in claims.to_dict("records")], "lth-table lth-ledger")
+
+
+def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
+    """A few claims in short: what the paper's text says, what we measured, and the verdict; of a claim in several parts
+    those that have been run."""
+    chosen = claims.set_index("id").loc[ids]
+    run = [[part for part in parts if part["ours"] is not None] for parts in chosen["parts"]]
+    table = pd.DataFrame(
+        {
+            "the paper's claim, in our words": chosen["statement"],
+            "its text": [_each(some or every, "text") for some, every in zip(run, chosen["parts"], strict=True)],
+            "its figure": [_each(some or every, "figure") for some, every in zip(run, chosen["parts"], strict=True)],
+            "here": [
+                _each(some, "ours") + (f" ({_number(low)} to {_number(high)})" if pd.notna(low) else "")
+                for some, low, high in zip(run, chosen["low"].round(2), chosen["high"].round(2), strict=True)
+            ],
+            "verdict": chosen["verdict"],
+        }
+    )
+    scales = ". ".join(dict.fromkeys(scale.rpartition(";")[0] for scale in chosen["scale"] if scale))
+    trials = sorted({int(n) for n in chosen["n"] if n})
+    counted = " to ".join(map(str, dict.fromkeys(trials[:1] + trials[-1:])))
+    n = f"; {'one trial' if trials == [1] else f'means over {counted} trials'}"
+    spread = ", in brackets from the lowest to the highest" if chosen["low"].notna().any() else ""
+    return Table(table, f"Here: {scales}{n}{spread}." if trials else "Not run yet.", classes="lth-table lth-brief")
+
+
+def _each(parts: list[dict], name: str, units: bool = True) -> str:
+    """A value of each part of a claim, behind the part's name if it is not the only one."""
+    said = []
+    for part in parts:
+        value = round(part[name], 2) if isinstance(part[name], float) else part[name]
+        shown = _value(value, part["unit"]) if units else _number(value)
+        said.append((f"{part['label']}: " if part["label"] else "") + shown)
+    return "; ".join(said) or "–"
+
+
+def verdicts(claims: pd.DataFrame) -> Table:
+    """How many claims have which verdict, and which they are."""
+    from lthlib.evidence.claims import VERDICTS
+
+    named = {verdict: list(claims.loc[claims["verdict"] == verdict, "id"]) for verdict in VERDICTS}
+    lines = [{"verdict": v, "claims": len(ids), "which": ", ".join(ids) or "none"} for v, ids in named.items()]
+    return Table(pd.DataFrame(lines), f"{len(claims)} claims of the paper.", classes="lth-table lth-verdicts")
+
+
+def _ours(claim: dict) -> str:
+    run = [part for part in claim["parts"] if part["ours"] is not None]
+    value = _each(run, "ours", units=False) if claim["parts"][1:] else _number(claim["ours"])
+    if claim["n"] and pd.notna(claim["low"]) and pd.notna(claim["high"]):
+        return f"{value} [{_number(claim['low'])} to {_number(claim['high'])}], n = {claim['n']}"
+    return f"{value}, n = {claim['n']}" if claim["n"] else value
+
+
+def _reasons(claim: dict) -> str:
+    parts = [f"Why {claim['verdict']}: {claim['why']}." if claim["n"] and claim["why"] else "", claim.get("note") or ""]
+    return " ".join(part for part in parts if part)
+
+
+def _value(value, unit: str) -> str:
+    shown = _number(value)
+    if shown == "–" or not isinstance(value, int | float):
+        return shown
+    return f"P_m {shown} %" if unit == "P_m" else f"{shown} {unit}"
+
+
+def _number(value) -> str:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    return (
+        f"{value:,.4g}"
+        if isinstance(value, float) and abs(value) < 1000
+        else f"{value:,}"
+        if isinstance(value, int | float)
+        else str(value)
+    )

@@ -1,0 +1,1 @@
+"""Tensors in, tensors out: networks, data, and how they are trained."""

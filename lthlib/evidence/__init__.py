@@ -1,0 +1,1 @@
+"""Tables in, numbers and verdicts out; no torch."""

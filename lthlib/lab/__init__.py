@@ -1,0 +1,1 @@
+"""What is to be trained, who trains it, and where it is kept."""

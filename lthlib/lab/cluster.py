@@ -1,0 +1,118 @@
+"""Workers elsewhere: the executor of a Dask cluster, whose tasks are chains of trainings and cohorts of branches.
+
+A worker needs this library, the data, and the store: a folder that all of them and the machine that submits see under
+one path. Whoever submits trains nothing. A worker that dies in a task loses the training it was at: another goes on
+from there. One that joins late takes what is left.
+"""
+
+import logging
+import math
+import platform
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lthlib import specs
+from lthlib.engine import data, machine
+from lthlib.errors import LthError, SpecError, StoreError
+from lthlib.lab import study, task
+from lthlib.lab.store import Store, reason
+from lthlib.lab.task import Job
+from lthlib.specs import Rep
+
+
+@contextmanager
+def cluster(address: str, job: Job, say: Callable[[str], None]) -> Iterator[tuple[Executor, Job, Callable]]:
+    """The executor of the Dask cluster whose scheduler has this address; the job as its workers can do it; and how many
+    of given trainings one of them is to do together. Waits for a first worker, of which it learns that; `say` tells so.
+
+    Chains go out one by one, since more workers may come; branches in parts for the workers that there are. Raises
+    SpecError where there is no scheduler; LthError in one line, also in the body, if it goes away.
+    """
+    client = _connected(address)
+    try:
+        pool = client.get_executor(pure=False, retries=1)
+        job = replace(job, data_root=job.data_root and Path(job.data_root).absolute())
+        first = pool.submit(_look, job)
+        if not wait([first], timeout=5).done:
+            say(f"lth: waiting for a worker of {address} that reads the data")
+        device, most = first.result()
+
+        def together(reps: list[Rep]) -> int:
+            crowd = max(1, len(client.nthreads()))
+            return 1 if reps and reps[0].arm in specs.TRUNKS else max(1, min(most, math.ceil(len(reps) / crowd)))
+
+        yield Workers(pool), replace(job, device=device), together
+    except LthError:
+        raise
+    except Exception as error:
+        if isinstance(error, CancelledError) or client.status != "running":
+            raise LthError(
+                f"the scheduler at {address} is gone: what is stored stays; start one and its workers, and run again"
+            ) from None
+        raise LthError(
+            f"the workers of {address} cannot do this ({reason(error)}): what is stored stays; see their logs, and run "
+            "again"
+        ) from None
+    finally:
+        _close(client)
+
+
+def _connected(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SpecError("a scheduler is Dask's, which is not installed: pip install 'lthlib[dask]'") from None
+    try:
+        return Client(address, timeout=10, set_as_default=False)
+    except Exception as error:  # whatever an address can be made to raise
+        raise SpecError(
+            f"no Dask scheduler answers at {address} ({reason(error)}): start one with dask scheduler, or name "
+            "none to train here"
+        ) from None
+
+
+def _close(client: Any) -> None:
+    """Quietly: a client whose scheduler is gone would log that it cannot say goodbye."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with suppress(Exception):
+            client.close(timeout=3)
+    finally:
+        logging.disable(before)
+
+
+class Workers(Executor):
+    """An executor for jobs, whatever the function is: workers have their own way to do one."""
+
+    def __init__(self, pool: Executor):
+        self.pool = pool
+
+    def submit(self, fn, job: Job, /) -> Future:
+        return self.pool.submit(_do, job)
+
+
+def _look(job: Job) -> tuple[str, int]:
+    """The device of this worker and the size of a cohort, once the data and the store are seen to be there."""
+    _check(job)
+    data.fetch(job.spec.data, job.data_root)
+    device = study.choose_device(job.device, job.spec.precision)
+    return device, study.width(job.spec, device)
+
+
+def _do(job: Job) -> tuple[Rep, ...]:
+    _check(job)
+    with machine.prepared():
+        return task.do(job, lambda label, iteration, stored: None)
+
+
+def _check(job: Job) -> None:
+    if not Store(job.store).begun(job.spec):
+        raise StoreError(
+            f"a worker on {platform.node()} does not see the store {job.store}: name a folder with --store that all "
+            "workers share with the machine that submits"
+        )
