@@ -17,7 +17,7 @@ _NARROW = {**_QUICK, "width": 0.125, "trials": 2, "eval_every": 20, "train_eval"
 _ONE = {"trials": 1, "reinits": 1, "randoms": 1, "precision": "bf16"}
 PROFILES: dict[str, dict[str, dict[str, Any]]] = {
     "quick": {
-        "lenet": {**_QUICK, "iterations": 1_500, "eval_every": 50, "rounds": 15, "oneshot_step": 5},
+        "lenet": {**_QUICK, "iterations": 1_000, "eval_every": 50, "rounds": 15, "oneshot_step": 5},
         # At the paper's learning rates a narrow network would still be learning when these iterations are over: there
         # would be no early stop to see; and on inputs as large as stored, few of its units survive dropout. These are
         # the only values of a profile that are no sizes; captions name them.
