@@ -15,6 +15,7 @@ import pandas as pd
 from lthlib import specs
 from lthlib.errors import LthError, SpecError
 from lthlib.lab.store import Store, published
+from lthlib.lab.where import Where
 
 STORE = "store"
 
@@ -173,21 +174,24 @@ OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", *specs
 
 def _run(options: argparse.Namespace) -> None:
     """Train what an experiment still misses, and store each training as it ends. May be stopped and started again."""
-    from lthlib.lab import cost, study
+    from lthlib.lab import cost, run
+    from lthlib.lab.plan import plan
 
     spec = _spec(options)
-    where = options.store, options.data_root, options.device, options.workers, options.scheduler
-    if study.ready(spec, *where)[2] and not options.scheduler:
-        print(cost.predict(spec, options.store, options.device, options.workers), file=sys.stderr)
-    study.run(spec, *where)
-    print(f"{len(study.plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")
+    where = Where(options.store, options.data_root, options.device, options.workers, options.scheduler)
+    where, todo = run.ready(spec, where)
+    if todo and not where.scheduler:
+        print(cost.predict(spec, where, todo), file=sys.stderr)
+    run.carry_out(spec, where, todo)
+    print(f"{len(plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")
 
 
 def _cost(options: argparse.Namespace) -> None:
     """Calibrate for a few seconds, then say what `lth run` with the same options would take: time, memory, disk."""
     from lthlib.lab import cost
 
-    found = cost.predict(_spec(options), options.store, options.device, options.workers)
+    where = Where(options.store, device=options.device, workers=options.workers)
+    found = cost.predict(_spec(options), where)
     print(json.dumps(asdict(found), indent=2) if options.json else found)
 
 
@@ -224,7 +228,7 @@ def _bench(options: argparse.Namespace) -> None:
     """Time our engine, a conventional loop of the same work and the bare products in it, turn about; or this release
     and another. Minutes."""
     from lthlib.bench import bench, releases
-    from lthlib.lab import study
+    from lthlib.lab.workers import choose_device
 
     known = dict.fromkeys(network for network, _ in bench.CASES)
     for name in options.networks:
@@ -235,7 +239,7 @@ def _bench(options: argparse.Namespace) -> None:
         say = (lambda line: None) if options.json else partial(print, flush=True)
         say(releases.HEAD)
         length = {network: bench.LENGTH.get(network, bench.SHORT) for network in known}
-        found = releases.compare(options.against, cases, length, study.choose_device(options.device), tell=say)
+        found = releases.compare(options.against, cases, length, choose_device(options.device), tell=say)
         return print(json.dumps(found, indent=1)) if options.json else None
     if options.json:
         print(json.dumps(bench.bench(cases, options.device, store=options.store), indent=1))
@@ -271,12 +275,13 @@ def _status(options: argparse.Namespace) -> None:
 
 def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
     """What there is to say about one experiment."""
-    from lthlib.lab import cost, study
+    from lthlib.lab import cost
+    from lthlib.lab.plan import plan
 
     rep = list(specs.Rep._fields)
     trainings = rows[rows["key"] == specs.key(spec)].drop_duplicates(rep)
     now = trainings[trainings["results_version"] == specs.RESULTS_VERSION]
-    missing = sorted(set(study.plan(spec)) - {specs.Rep(*one) for one in now[rep].itertuples(index=False)})
+    missing = sorted(set(plan(spec)) - {specs.Rep(*one) for one in now[rep].itertuples(index=False)})
     running = store.running(spec)
     each = now["seconds"].mean()  # of one training, alone in its process or a share of a cohort's
     if missing and now.empty:
@@ -290,7 +295,7 @@ def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
         "iterations": spec.iterations,
         "rewind": spec.rewind,
         "stored": len(now),
-        "planned": len(study.plan(spec)),
+        "planned": len(plan(spec)),
         "missing": len(missing),
         "running": [f"{unit}: {who}, since {who.since}" for unit, who in running.items()],
         "stale": len(trainings) - len(now),

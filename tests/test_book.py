@@ -100,7 +100,7 @@ def said(cell):
 def test_every_chapter_is_executed_twice_in_one_kernel(site):
     """As 'Run All' again does, with parameters injected; after all the chapters before it."""
     wanted = {"profile": "quick", **TINY, "store": str(site.parent / "store")}
-    cells = ["import lthlib.lab.study\nlthlib.lab.study.drive = None  # there is nothing left to train"]
+    cells = ["import lthlib.lab.run\nlthlib.lab.run.drive = None  # there is nothing left to train"]
     for chapter in pages.notebooks(ROOT):
         own, given = code(chapter), pages._given(ROOT / chapter, wanted)
         if given:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from lthlib import cli, specs
-from lthlib.lab import study
+from lthlib.lab.plan import plan
 
 SMALL = ["--rounds", "1", "--iterations", "20", "--trials", "1", "--workers", "1"]
 
@@ -45,7 +45,7 @@ def test_the_command_that_a_page_prints_asks_for_that_experiment(profile, networ
     asked = cli._spec(cli.parser().parse_args(words))
     assert program == "lth"
     assert specs.key(asked) == specs.key(spec)
-    assert study.plan(asked) == study.plan(spec)
+    assert plan(asked) == plan(spec)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lthlib.lab.study.run", interrupted)
+    monkeypatch.setattr("lthlib.lab.run.carry_out", interrupted)
     assert cli.main(["run", "lenet"]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 

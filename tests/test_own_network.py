@@ -15,7 +15,8 @@ from lthlib.core.streams import stream
 from lthlib.engine import arms, cohort, data, feed, networks, pruning, slim
 from lthlib.engine.train import train
 from lthlib.errors import DataError, SpecError
-from lthlib.lab import study, ticket_file
+from lthlib.lab import ticket_file
+from lthlib.lab.run import run
 from lthlib.specs import Rep, Spec
 
 EXAMPLE = Path(__file__).parents[1] / "book" / "own_network.py"
@@ -182,6 +183,6 @@ def test_what_does_not_fit_is_told_before_training(digits, tmp_path):
     with pytest.raises(SpecError, match="there is no network 'nobody': networks.register yours"):
         arms.initial(Spec("nobody"), [0])
     with pytest.raises(DataError, match="there is no data set 'mine' to load, only mnist, .*; give yours to train"):
-        study.run(Spec("flat", data="mine", **SIZES), tmp_path, workers=1)
+        run(Spec("flat", data="mine", **SIZES), tmp_path, workers=1)
     with pytest.raises(SpecError, match="lenet takes mnist or mnist5k, not cifar10"):
         Spec("lenet", data="cifar10")

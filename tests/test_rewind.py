@@ -16,13 +16,15 @@ from lthlib.engine.feed import draws
 from lthlib.errors import StoreError
 from lthlib.evidence import claims
 from lthlib.evidence.curves import summarise
-from lthlib.lab import study, task, ticket_file
+from lthlib.lab import task, ticket_file, workers
+from lthlib.lab.plan import missing, plan, room
+from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from lthlib.specs import OPENING, Rep
 from tests import oracle
 from tests.conftest import TINY
 from tests.engine.test_train import CLOSE, NARROW
-from tests.lab.test_study import assert_same, science
+from tests.lab.test_run import assert_same, science
 
 WHOLE = {"arms": ["ticket"], "rewind": 4}  # an evaluation; 6 iterations, one every 4
 SPECS = {
@@ -121,18 +123,18 @@ ASKED = {**TINY, "branch_step": 1, "train_eval": 50, "reinits": 1, "randoms": 1,
 def finished(tmp_path_factory):
     """A small experiment with tickets reset to iteration 7."""
     spec, store = specs.spec("lenet", "quick", rewind=7, **ASKED), tmp_path_factory.mktemp("rewind") / "store"
-    study.run(spec, store, workers=1)
+    run(spec, store, workers=1)
     return spec, Store(store)
 
 
 def test_the_plan_has_one_opening_per_trial_and_without_rewinding_none(finished):
     spec, store = finished
     paper = dataclasses.replace(spec, rewind=0)
-    plan = study.plan(spec)
-    assert plan[:2] == [Rep(OPENING, 0), Rep(OPENING, 1)]
-    assert plan[2:] == study.plan(paper)
-    assert study.missing(spec, store) == []
-    assert study.room(spec, plan) > study.room(paper, study.plan(paper))
+    every = plan(spec)
+    assert every[:2] == [Rep(OPENING, 0), Rep(OPENING, 1)]
+    assert every[2:] == plan(paper)
+    assert missing(spec, store) == []
+    assert room(spec, every) > room(paper, plan(paper))
 
 
 def test_curves_begin_where_training_does(finished):
@@ -147,7 +149,7 @@ def test_curves_begin_where_training_does(finished):
 def test_the_dense_network_is_that_without_rewinding_and_tickets_are_not(finished, tmp_path):
     spec, store = finished
     paper = dataclasses.replace(spec, rewind=0, rounds=1, trials=1, arms=("ticket",))
-    study.run(paper, tmp_path, workers=1)
+    run(paper, tmp_path, workers=1)
     ours, theirs = store.rows(spec).query("arm == 'ticket' and trial == 0"), Store(tmp_path).rows(paper)
     dense = [science(rows[rows["round"] == 0]).drop(columns="key").reset_index(drop=True) for rows in (ours, theirs)]
     pd.testing.assert_frame_equal(*dense, check_exact=True)
@@ -157,19 +159,19 @@ def test_the_dense_network_is_that_without_rewinding_and_tickets_are_not(finishe
 
 def test_killed_and_resumed_is_as_uninterrupted(finished, tmp_path):
     spec, store = finished
-    study.run(spec, tmp_path, workers=1)
+    run(spec, tmp_path, workers=1)
     for lost in ("opening-t1-*", "ticket-t1-r02-*", "reinit-t0-r01-*", "ticket-t0-r01-*"):
         for file in tmp_path.rglob(lost):
             file.unlink()
-    assert len(study.missing(spec, Store(tmp_path))) == 4
-    study.run(spec, tmp_path, workers=2)
+    assert len(missing(spec, Store(tmp_path))) == 4
+    run(spec, tmp_path, workers=2)
     assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
 def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
     spec, store = finished
-    monkeypatch.setattr(study, "width", lambda spec, device: 100)
-    study.run(spec, tmp_path, workers=1)
+    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
+    run(spec, tmp_path, workers=1)
     pd.testing.assert_frame_equal(
         science(Store(tmp_path).rows(spec)), science(store.rows(spec)), check_exact=False, rtol=1e-4, atol=1e-6
     )
@@ -209,8 +211,8 @@ def test_status_counts_openings_and_says_the_rewind(finished, capsys):
     spec, store = finished
     assert lth("status", "--store", store.path, "--json") == 0
     (line,) = json.loads(capsys.readouterr().out)
-    plan = study.plan(spec)
-    assert (line["stored"], line["planned"], line["missing"], line["rewind"]) == (len(plan), len(plan), 0, 7)
+    planned = len(plan(spec))
+    assert (line["stored"], line["planned"], line["missing"], line["rewind"]) == (planned, planned, 0, 7)
     assert line["by_arm"] == {"ticket": 6, "reinit": 4, "random": 4, OPENING: 2}
     assert lth("status", "--store", store.path) == 0
     assert "2 opening" in capsys.readouterr().out

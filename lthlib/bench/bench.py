@@ -27,10 +27,10 @@ from lthlib.engine import arms, cohort, evaluation, machine, networks, pruning
 from lthlib.engine.data import EXAMPLES, FLAT, Data
 from lthlib.engine.feed import Feed
 from lthlib.engine.train import OPTIMISERS
-from lthlib.lab import cost, provenance, study
+from lthlib.lab import cost, provenance
 from lthlib.lab.cost import paces, peak
 from lthlib.lab.store import Store
-from lthlib.lab.study import pool
+from lthlib.lab.workers import choose_device, pool, processes
 from lthlib.specs import Rep, Spec
 
 CASES = (("lenet", "fp32"), *((f"conv{n}", p) for n in (2, 4, 6) for p in ("fp32", "bf16")), ("resnet20", "bf16"))
@@ -46,7 +46,7 @@ def bench(
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict:
     """Everything below, as `lth bench --json` prints it."""
-    device = study.choose_device(device)
+    device = choose_device(device)
     found = {
         "machine": about(device),
         "speed": [],
@@ -78,7 +78,7 @@ def about(device: str) -> dict:
             kind = torch.bfloat16 if precision == "bf16" else torch.float32
             a, b = torch.rand(2, 2048, 2048, device=device).to(kind)
             best[precision] = round(2 * 2048**3 / _median(lambda a=a, b=b: a @ b, device, 7) / 1e9)
-    about = {"cores": study.processes(None, "cpu", [None] * 1_000), "versions": json.loads(provenance.versions())}
+    about = {"cores": processes(None, "cpu"), "versions": json.loads(provenance.versions())}
     made = {"made": datetime.now(UTC).date().isoformat(), "commit": provenance.COMMIT}
     name = provenance.processor() if device == "cpu" else provenance.device_name(device)
     return {"device": name, **about, "system": platform.system(), "gflops": best, **made}
@@ -89,14 +89,14 @@ def speed(spec: Spec, device: str, turns: int) -> dict:
     one run, medians; of the bare products; and the shares they make."""
     spec = replace(spec, train_eval=1)  # both evaluate validation and test images
     length = LENGTH.get(spec.network, SHORT)
-    processes = study.processes(None, device, [None] * 1_000)
+    count = processes(None, device)
     ours, theirs, bare = [], [], []
-    with pool(processes, device) as run:
+    with pool(count, device) as run:
         for _ in range(turns):
-            ours += together(run, processes, spec, length, device)
+            ours += together(run, count, spec, length, device)
             theirs += conventional(replace(spec, precision="fp32"), length, device)
-            bare += run(products, [spec] * processes, [device] * processes)
-        used = [held + cost.images(spec) for held in run(peak, [device] * processes)]
+            bare += run(products, [spec] * count, [device] * count)
+        used = [held + cost.images(spec) for held in run(peak, [device] * count)]
     pace, usual = statistics.median(ours), statistics.median(theirs)
     product, operations = statistics.median(seconds for seconds, _ in bare), bare[0][1]
     return {
@@ -105,11 +105,11 @@ def speed(spec: Spec, device: str, turns: int) -> dict:
         "ours_ms": 1000 * pace,
         "conventional_ms": 1000 * usual,
         "ratio": usual / pace,
-        "products_ms": 1000 * product / processes,
-        "share": product / processes / pace,
-        "gflops": operations / pace / 1e9 / processes,
+        "products_ms": 1000 * product / count,
+        "share": product / count / pace,
+        "gflops": operations / pace / 1e9 / count,
         "memory": max(used),
-        "processes": processes,
+        "processes": count,
     }
 
 
@@ -129,7 +129,7 @@ def cores(spec: Spec, device: str) -> list[dict]:
     """Trainings per second relative to one process, for 1, 2, 4, ... processes up to the cores; nothing for a GPU."""
     if device != "cpu":
         return []
-    most = study.processes(None, device, [None] * 1_000)
+    most = processes(None, device)
     counts = [n for n in (1, 2, 4, 8, 16, 32, 64) if n < most] + [most]
     length = LENGTH.get(spec.network, SHORT)
     with pool(most, device) as run:

@@ -135,7 +135,7 @@ def _command(spec: specs.Spec, there: int) -> str:
     """What asks for an experiment, if that can be said on a command line, and how much of it is there."""
     if spec.network not in PAPER or spec.data not in specs.DATA:
         return "A network or data set of your own: asked for in Python"
-    from lthlib.lab.study import plan  # and with it torch, which reading results does without
+    from lthlib.lab.plan import plan  # and with it torch, which reading results does without
 
     planned = len(plan(spec))
     return specs.command(spec) + ("" if planned == there else f" ({planned:,} trainings; {there:,} of them are here)")

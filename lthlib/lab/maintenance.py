@@ -31,6 +31,7 @@ from lthlib.lab.store import (
     read_table,
     reason,
     replace_file,
+    set_aside,
     stem,
     unwritable,
     weighted,
@@ -164,6 +165,8 @@ def _merge_folder(theirs: Path, ours: Path, merged: Merged) -> None:
             free = [rep for rep in reps if lease_of(ours, rep) in mine] if {*trunks} <= {*mine} else []
             merged.add("busy", len(reps) - len(free), f"some of trial {trial} of {ours.name}")
             there = {rep: rows for rep in free if (rows := _usable(theirs, rep, merged)) is not None}
+            for file, kind in ((_file(ours, rep, kind), kind) for rep in there for kind in kinds(rep)):
+                set_aside(file, CHECKS[kind])
             here = {rep: read_table(_file(ours, rep, "parquet")).to_pandas() for rep in there if _stored(ours, rep)}
             new, same = _compared(there, here, merged)
             for rep in new:
@@ -207,7 +210,8 @@ def _merge_packed(file: Path, store: Store, merged: Merged) -> None:
         new, _ = _compared(there, _by_training(ours[ours["key"] == rows["key"][0]]), merged)
         if not new:
             return None
-        packed = [read_table(target).to_pandas()] if whole(target, CHECKS["parquet"]) else []
+        set_aside(target, CHECKS["parquet"])
+        packed = [read_table(target).to_pandas()] if target.exists() else []
         rows = pd.concat([*packed, *(there[rep] for rep in new)]).sort_values([*TRAINING, "iteration"])
         table = pa.Table.from_pandas(rows, preserve_index=False)
         replace_file(target, lambda path: pq.write_table(table, path, **PACKED))
@@ -290,6 +294,7 @@ def _unpack(chain: Chain, rows: dict[Rep, pd.DataFrame], store: Store, merged: M
         if len(mine) < len(files):
             merged.add("busy", len(there), f"some of trial {trial} of {folder.name}")
             return [*there]
+        store.set_aside(spec, [*there])
         here = _by_training(store.rows(spec))
         if any(rep in here and not _same(there[rep], here[rep]) for rep in trunk):
             return []  # whose rows are told as a conflict

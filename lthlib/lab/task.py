@@ -20,6 +20,7 @@ from lthlib.errors import StoreError
 from lthlib.lab import maintenance, provenance
 from lthlib.lab.checkpoint import Checkpoint
 from lthlib.lab.store import Arrays, Store
+from lthlib.lab.where import Where
 from lthlib.specs import CONTINUING, Rep, Spec
 
 
@@ -30,9 +31,12 @@ class Job:
 
     spec: Spec
     reps: tuple[Rep, ...]
-    store: Path
-    data_root: Path | None
-    device: str
+    where: Where  # whose device is known
+
+    @property
+    def store(self) -> Path:
+        """The folder of results."""
+        return Path(self.where.store)
 
 
 Report = Callable[[str, int, int], None]  # label of the training under way, its iteration, trainings stored since
@@ -60,12 +64,12 @@ def unfinished(job: Job, rep: Rep) -> bool:
     own = [rep._replace(round=n) for n in rounds if n or rep.arm != CONTINUING]  # whose round 0 is the ticket's
     if rep.arm == "ticket" and job.spec.rewind:
         own.append(Rep(specs.OPENING, rep.trial))
-    return not all(Store(job.store).there(job.spec, each) for each in own)
+    return not all(job.where.shelf.there(job.spec, each) for each in own)
 
 
 def examples(job: Job) -> data.Data:
     """The data of a job, in the shape its network takes, on its device."""
-    return data.load(job.spec.data, job.data_root, job.device, networks.shape(job.spec.network))
+    return data.load(job.spec.data, job.where.data_root, job.where.device, networks.shape(job.spec.network))
 
 
 def _branch(job: Job, remember: Callable) -> None:
@@ -83,18 +87,18 @@ def _branch(job: Job, remember: Callable) -> None:
 def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: Mask, reps: list[Rep]) -> Theta:
     """θ_j of each training: from the store if it is there, else trained, from a checkpoint on if there is one, and
     stored. Of a ticket that the store has without weights, what prunes to the same mask."""
-    store = Store(job.store)
+    store = job.where.shelf
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
     if todo:
         chosen, begun, masked = [reps[r] for r in todo], take(start, todo), take(mask, todo)
-        half = Checkpoint(store, job.spec, chosen, begun, masked, images, job.device)
+        half = Checkpoint(store, job.spec, chosen, begun, masked, images, job.where.device)
         go = partial(train, job.spec, begun, masked, chosen, images, lambda i: report(str(chosen[0]), i, 0))
         try:
             theta_j, curves = go(resume=half.read(), offer=half.offer)
         except Unfit as error:
             half.refuse(error)
             theta_j, curves = go(offer=half.offer)
-        source = provenance.of(job.spec, images, job.device, half.seconds / len(todo))
+        source = provenance.of(job.spec, images, job.where.device, half.seconds / len(todo))
         for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
             rows = tidy(job.spec, rep, left, curve(curves, row)).assign(**source)
             store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
@@ -111,7 +115,7 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
     for r, rep in enumerate(reps):
         if not all(torch.equal(kept[name][r], m[r]) for name, m in mask.items()):
             raise StoreError(
-                f"{rep} in {job.store} was trained with another mask than the round before it gives now, which must "
+                f"{rep} in {store.path} was trained with another mask than the round before it gives now, which must "
                 f"have been made again elsewhere: delete *-t{rep.trial}-* of {specs.key(job.spec)} and run again"
             )
     return theta_j

@@ -10,7 +10,7 @@ from lthlib.bench import bench
 from lthlib.book import speed_page
 from lthlib.engine import arms, cohort
 from lthlib.errors import StoreError
-from lthlib.lab import study
+from lthlib.lab.run import run
 
 
 def test_operations_of_lenet_are_those_counted_by_hand():
@@ -54,7 +54,7 @@ def test_the_conventional_loop_feeds_moved_images_where_the_experiment_does():
 def found(tmp_path_factory):
     """A whole record, of a network so small that it takes seconds."""
     store = tmp_path_factory.mktemp("store")
-    study.run(
+    run(
         specs.spec("lenet", "quick", trials=1, rounds=1, arms=("ticket",), iterations=4, eval_every=4), store, workers=1
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,8 @@ from lthlib import specs
 from lthlib.book import chapters, explorer
 from lthlib.engine import arms, pruning
 from lthlib.errors import StoreError
-from lthlib.lab import store, study, task
+from lthlib.lab import store, task
+from lthlib.lab.run import run
 from lthlib.specs import Rep
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def tiny(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arms, "scattered", note)
-        study.run(spec, path, device="cpu", workers=1)
+        run(spec, path, device="cpu", workers=1)
     return spec, store.Store(path), store.Store(path).rows(spec), trained
 
 

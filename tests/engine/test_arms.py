@@ -11,7 +11,7 @@ from lthlib import specs
 from lthlib.book import style
 from lthlib.core import masks, tickets
 from lthlib.engine import arms, cohort, networks, pruning, train
-from lthlib.lab import study
+from lthlib.lab.plan import plan
 from lthlib.specs import Rep
 from tests import oracle
 
@@ -174,7 +174,7 @@ def test_every_record_of_an_arm_can_be_made_planned_and_drawn(tiny):
     """What a record names exists; and what it is made of each control is tested above, for all of them."""
     assert not {*arms.TRUNKS, *specs.TRUNKS} & set(specs.BRANCHES)
     assert {*specs.SECTION_2, *specs.REWOUND} < set(specs.ARMS)
-    planned = {rep.arm: rep for rep in study.plan(tiny)}
+    planned = {rep.arm: rep for rep in plan(tiny)}
     for name, arm in specs.ARMS.items():
         assert arm.start in arms.STARTS
         assert arm.mask in arms.MASKS

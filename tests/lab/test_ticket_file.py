@@ -17,7 +17,8 @@ from lthlib import cli, specs
 from lthlib.engine import arms, cohort, data, machine, networks, pruning
 from lthlib.engine.train import train
 from lthlib.errors import LthError, StoreError
-from lthlib.lab import study, task, ticket_file
+from lthlib.lab import task, ticket_file
+from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from lthlib.specs import Rep
 
@@ -34,7 +35,7 @@ def store(tmp_path_factory):
     """Two small experiments."""
     folder = tmp_path_factory.mktemp("exchange") / "store"
     for spec in SPECS.values():
-        study.run(spec, folder, workers=1)
+        run(spec, folder, workers=1)
     return Store(folder)
 
 
@@ -174,7 +175,7 @@ def test_a_ticket_that_is_not_there_is_told_with_those_that_are(store, tmp_path,
 def test_several_experiments_of_a_network_are_told_apart_by_key_or_profile(tmp_path, capsys):
     store, two = tmp_path / "store", [specs.spec("lenet", "quick", **{**ONE, "rounds": 0, "seed": n}) for n in (0, 1)]
     for spec in two:
-        study.run(spec, store, workers=1)
+        run(spec, store, workers=1)
     words = ["--trial", 0, "--round", 0, tmp_path / "t", "--store", store]
     line = told(capsys, "export", "lenet", *words)
     assert all(specs.key(spec) in line for spec in two)
