@@ -266,4 +266,4 @@ def test_papermill_with_a_bad_parameter_ends_in_one_clear_line(tmp_path, line, p
     done = subprocess.run([*command, "-p", *parameters.split()], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode
     assert line in done.stderr
-    assert "specs.py" not in done.stderr  # no traceback through the library
+    assert "experiment.py" not in done.stderr  # no traceback through the library
