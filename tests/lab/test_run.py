@@ -65,7 +65,7 @@ def test_everything_planned_is_stored_with_its_size_and_provenance(finished):
 
 def test_running_again_trains_nothing(finished, monkeypatch):
     spec, store = finished
-    monkeypatch.setattr(task, "train", None)  # would fail
+    monkeypatch.setattr(task, "training", None)  # would fail
     run(spec, store.path, workers=1)
 
 
@@ -286,7 +286,7 @@ def test_what_another_run_is_training_is_waited_for(finished, tmp_path, monkeypa
 
     monkeypatch.setattr(Bars, "say", said)
     if not dies:
-        monkeypatch.setattr(task, "train", None)  # would fail
+        monkeypatch.setattr(task, "training", None)  # would fail
     run(few, tmp_path / "store", workers=1)
     other.communicate(timeout=30)
     words = f"all that is left is being trained by process {other.pid} on "
