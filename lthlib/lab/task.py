@@ -19,7 +19,8 @@ from lthlib.engine.train import Curves, Unfit, training
 from lthlib.errors import StoreError
 from lthlib.lab import maintenance, provenance
 from lthlib.lab.checkpoint import Checkpoint
-from lthlib.lab.store import Arrays, Store
+from lthlib.lab.files import Arrays
+from lthlib.lab.store import Store
 from lthlib.lab.where import Where
 from lthlib.specs import CONTINUING, Rep, Spec
 

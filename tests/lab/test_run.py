@@ -66,7 +66,10 @@ def test_everything_planned_is_stored_with_its_size_and_provenance(finished):
 def test_running_again_trains_nothing(finished, monkeypatch):
     spec, store = finished
     monkeypatch.setattr(task, "training", None)  # would fail
+    asked, has = [], Store.has
+    monkeypatch.setattr(Store, "has", lambda store, spec, rep: asked.append(rep) or has(store, spec, rep))
     run(spec, store.path, workers=1)
+    assert asked == plan(spec), "each is looked at once"
 
 
 def test_two_processes_give_what_one_gives(finished, tmp_path):
