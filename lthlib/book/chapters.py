@@ -18,8 +18,9 @@ from lthlib.book import speed_page, tables
 from lthlib.book.style import listed
 from lthlib.engine import tickets
 from lthlib.errors import SpecError, StoreError
-from lthlib.evidence import claims
+from lthlib.evidence import claims, matching
 from lthlib.evidence.curves import summarise
+from lthlib.evidence.verdicts import VERDICTS
 from lthlib.lab import anatomy, study
 from lthlib.lab import provenance as made_by
 from lthlib.lab.cost import duration
@@ -158,7 +159,7 @@ def experiments(
     if profile != "published":
         return asked
     trainings = summarise(published().rows())
-    return {n: one for n, one in asked.items() if len(claims.best(trainings, n, one.setting, one.variation))}
+    return {n: one for n, one in asked.items() if len(matching.best(trainings, n, one.setting, one.variation))}
 
 
 def settings(names: str, network: str) -> list[str]:
@@ -239,7 +240,7 @@ class Note:
 def tally(ledger: pd.DataFrame) -> Note:
     """How the paper's claims stand here, in a sentence."""
     counts = ledger["verdict"].value_counts()
-    reproduced, partly, not_reproduced, waiting = (int(counts.get(verdict, 0)) for verdict in claims.VERDICTS)
+    reproduced, partly, not_reproduced, waiting = (int(counts.get(verdict, 0)) for verdict in VERDICTS)
     return Note(
         f"**So far**: of {len(ledger)} claims of the paper, {reproduced} are reproduced here, {partly} in part, "
         f"{not_reproduced} not, and {waiting} have not been run. *What has been run* says which, and at what "
@@ -335,7 +336,7 @@ def branches() -> Code:
 
 def _best(asked: Experiment) -> pd.DataFrame:
     rows, network = asked.store.rows(), asked.network
-    best = claims.best(summarise(rows), network, asked.setting, asked.variation)
+    best = matching.best(summarise(rows), network, asked.setting, asked.variation)
     if best.empty:
         raise StoreError(f"no results of {network} are committed yet: run the chapter with another profile")
     rows = rows[rows["key"] == best["key"].iloc[0]]
@@ -359,7 +360,7 @@ def _stale(rows: pd.DataFrame) -> str | None:
     if (rows["data_sha256"] != first["data_sha256"]).any():
         return "they were trained on different data"
     try:
-        same = specs.key(specs.from_json(first["spec"])) == first["key"]
+        same = specs.key(matching.spec_of(first)) == first["key"]
     except SpecError as error:
         return str(error)
     return None if same else "their key is not that of the experiment they name"

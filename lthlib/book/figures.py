@@ -31,7 +31,7 @@ from lthlib.book.style import (
     shade,
     shown,
 )
-from lthlib.evidence import claims, curves
+from lthlib.evidence import curves, matching, paper_curves
 from lthlib.specs import DIGITS, INPUTS, NAMES, NOISE, ONESHOT_LEVELS, PAPER, POINTS, Spec
 from lthlib.specs.columns import TRAINING
 
@@ -102,8 +102,8 @@ def figure6(trainings: pd.DataFrame, network: str, plain: pd.DataFrame | None = 
 def figures7_8(rows: pd.DataFrame, network: str) -> Shown:
     """Figures 7 and 8, one network and learning rate of them: test accuracy at three points in training."""
     figure, last = {"vgg19": "fig7", "resnet20": "fig8"}[network], POINTS[network][-1]
-    trainings, quantities = curves.summarise(_one_experiment(rows, network)), []
-    variant = _variant(_recipe(trainings), network)
+    trainings, quantities = curves.summarise(matching.one_experiment(rows, network)), []
+    variant = paper_curves.variant(matching.spec_of(trainings.iloc[0]))
     for n, point in enumerate(POINTS[network]):
         at = curves.reached(rows[rows["network"] == network], point / last)
         trainings[f"acc_{n}"] = at["acc_at"]
@@ -115,7 +115,7 @@ def figures7_8(rows: pd.DataFrame, network: str) -> Shown:
 def random_sparsity_deep(trainings: pd.DataFrame, network: str) -> Shown:
     """Figure 14, one deep network and learning rate of it: test accuracy at the end of training."""
     figure, last = {"vgg19": "fig7", "resnet20": "fig8"}[network], POINTS[network][-1]
-    variant = _variant(_recipe(_one_experiment(trainings, network)), network)
+    variant = paper_curves.variant(matching.spec_of(matching.one_experiment(trainings, network).iloc[0]))
     places = {
         **dict.fromkeys(ITERATIVE, (figure, f"acc_{last // 1000}k", variant)),
         "random": ("fig14", "acc_final", variant),
@@ -160,7 +160,7 @@ def sweep(
 
     `unlike` names the settings that are varied. Runs at another scale than most of them are not drawn.
     """
-    tickets = _alike(runs, network)
+    tickets = matching.tickets_of_one_scale(runs, network)
     left = [_said(value) for value in runs if value not in tickets]
     drawn = pd.concat(tickets.values())
     lighter = np.linspace(0.6, -0.5, len(tickets))
@@ -212,21 +212,6 @@ def sweep(
     )
     alt = _words(f"By {factor}.", *(panel.alt() for panel in panels))
     return shown(draw, caption, alt, _numbers(drawn, [quantity for quantity, _ in quantities]))
-
-
-def _alike(runs: Mapping[str | float, pd.DataFrame], network: str) -> dict[str | float, pd.DataFrame]:
-    """The tickets of the runs that may share a figure: on the data and of the length that most of them have, each
-    experiment once."""
-    tables = {value: _one_experiment(t, network) for value, t in runs.items()}
-    scales = {value: tuple(t[["data", "iterations"]].iloc[0]) for value, t in tables.items()}
-    usual = max(reversed(scales.values()), key=list(scales.values()).count)
-    tickets, seen = {}, set()
-    for value, t in tables.items():
-        mine = t[t["arm"] == "ticket"]
-        if scales[value] == usual and len(mine) and t["key"].iloc[0] not in seen:
-            tickets[value] = mine
-            seen.add(t["key"].iloc[0])
-    return tickets
 
 
 def _said(value: str | float) -> str:
@@ -427,32 +412,9 @@ def _panel(trainings: pd.DataFrame, run: Iterable[str], quantity: str, title: st
     measured = trainings.dropna(subset=quantity)
     spread = curves.spread(measured, quantity).sort_values("remaining", ascending=False)
     ours = {arm: spread[spread["arm"] == arm] for arm in run if (spread["arm"] == arm).any()}
-    theirs = {arm: c for arm, place in paper.items() if len(c := _paper_curve(network, arm, *place))}
-    dense = measured.loc[_is_dense(measured), quantity].mean()
+    theirs = {arm: c for arm, place in paper.items() if len(c := paper_curves.beside(network, arm, *place))}
+    dense = curves.dense(measured)[quantity].mean()
     return Panel(network, quantity, title, ours, theirs, dense)
-
-
-def _paper_curve(network: str, arm: str, figure: str, quantity: str, variant: str | None = None) -> pd.DataFrame:
-    names = {
-        "fig4c": {"oneshot": "oneshot_ticket"},
-        "fig5": {"plain": "ticket"},
-        "fig6": {"ticket": "dropout"},
-        "fig10": {"ticket": "resetting"},
-        "fig14": {"random": "random_sparsity"},
-        "fig17": {"redrawn": "sampled_from_ticket"},
-        "fig18": {"untrained": "prune_at_iter0"},
-        "fig25": dict(zip(NOISE, ("noise0.5", "noise1", "noise2", "noise3"), strict=True)),
-    }
-    name = names.get(figure, {}).get(arm, arm)
-    curve = curves.paper(figure, network, name, quantity, variant).rename(columns={"percent_remaining": "remaining"})
-    return curve.assign(mean=curve["value"], low=curve["value"], high=curve["value"])
-
-
-def _beside(trainings: pd.DataFrame, network: str, name: str) -> pd.DataFrame:
-    """The tickets of another experiment, as an arm of that name; none if the network was not run there."""
-    there = len(trainings) and (trainings["network"] == network).any()
-    found = _one_experiment(trainings, network) if there else trainings.head(0)
-    return found[found["arm"] == "ticket"].assign(arm=name) if there else found
 
 
 def _title(trainings: pd.DataFrame) -> str:
@@ -465,22 +427,6 @@ def _title(trainings: pd.DataFrame) -> str:
         apart = [f"rate {ours['lr']:g}", *(["warmup"] if ours["warmup"] else [])]
     apart += ["dropout"] if ours["dropout"] else []
     return ", ".join([NAMES[network], *apart])
-
-
-def _variant(recipe: dict, network: str) -> str | None:
-    """Under which name the paper's table has the curves of a deep network at this learning rate, if it has any."""
-    known = {"resnet20": (0.03, "lr0.03_warmup20k"), "vgg19": (0.1, "lr0.1_warmup10k")}
-    lr, warm = known[network]
-    if recipe["scope"] != "global":
-        return "none"
-    if recipe["warmup"]:
-        return warm if recipe["lr"] == lr else "none"
-    return f"lr{recipe['lr']:g}"
-
-
-def _is_dense(trainings: pd.DataFrame) -> pd.Series:
-    """The unpruned network is round 0 of every arm, and stored as a ticket."""
-    return (trainings["arm"] == "ticket") & (trainings["round"] == 0)
 
 
 def _against_remaining(
@@ -498,12 +444,12 @@ def _against_remaining(
     A quantity comes with its title and, by arm, the figure and the name under which the paper's table has its curve,
     perhaps in a variant. `beside` are other experiments whose tickets are drawn, by their look; None is not run.
     """
-    trainings = _one_experiment(trainings, network)
+    trainings = matching.one_experiment(trainings, network)
     compared = {} if beside is None else beside
-    beside = {name: _beside(t, network, name) for name, t in compared.items() if t is not None}
+    beside = {name: matching.tickets_beside(t, network, name) for name, t in compared.items() if t is not None}
     beside = {name: t for name, t in beside.items() if len(t)}
     run = [arm for arm in arms if (trainings["arm"] == arm).any()]
-    dense = trainings[_is_dense(trainings)]
+    dense = curves.dense(trainings)
     alone = trainings[trainings["arm"].isin(run)] if run else dense
     measured = pd.concat([alone, *beside.values()]) if beside else alone
     trainings, run, arms = pd.concat([trainings, *beside.values()]), [*run, *beside], [*arms, *compared]
@@ -616,7 +562,7 @@ def _over_time(
     rows: pd.DataFrame, panels: Mapping[str, Sequence], end: float = np.inf, note: str = "", network: str = "lenet"
 ) -> Shown:
     """Lines of test accuracy, given as (arm, round) by the title of their panel; those not in the rows are left out."""
-    rows = _one_experiment(rows, network)
+    rows = matching.one_experiment(rows, network)
     asked = list(dict.fromkeys(line for lines in panels.values() for line in lines))
     end = min(end, rows["iteration"].max())
     rows = rows[pd.MultiIndex.from_frame(rows[["arm", "round"]]).isin(asked)]
@@ -690,17 +636,6 @@ def _upper_part(run: list[pd.DataFrame]) -> tuple[float, float]:
 
 
 # ----------------------------------------------------------------------------------------------- what all figures share
-
-
-def _one_experiment(table: pd.DataFrame, network: str) -> pd.DataFrame:
-    """The lines of a table that are a network's, or one clear line on why there is nothing to draw."""
-    found = table[table["network"] == network] if len(table) else table
-    if found.empty:
-        raise ValueError(f"nothing to draw: the table holds no training of {network}; run `lth run {network}` first")
-    keys = sorted(found["key"].unique())
-    if len(keys) > 1:
-        raise ValueError(f"rows of {len(keys)} experiments ({', '.join(keys)}) cannot share a figure: choose one key")
-    return found
 
 
 def plots(titles: list[str], xlabel: str, narrow: bool, sharey=False) -> tuple[Figure, np.ndarray]:
@@ -792,11 +727,11 @@ RECIPE = {
 
 
 def _recipe(trainings: pd.DataFrame) -> dict:
-    return claims.recipe(trainings.iloc[0])
+    return vars(matching.spec_of(trainings.iloc[0]))
 
 
 def _paper(trainings: pd.DataFrame) -> Spec:
-    return claims.nearest(trainings.iloc[0])
+    return matching.nearest(trainings.iloc[0])
 
 
 def _reduced(trainings: pd.DataFrame, levels: bool, said: Sequence[str] = ()) -> str:
@@ -824,12 +759,11 @@ def _reduced(trainings: pd.DataFrame, levels: bool, said: Sequence[str] = ()) ->
 
 def _otherwise(trainings: pd.DataFrame, said: Sequence[str] = ()) -> str:
     """In what the recipe is not the paper's, beyond its scale and what the paper leaves unsaid."""
-    paper, recipe = _paper(trainings), _recipe(trainings)
-    names = [d.split()[0] for d in claims.departures(trainings.iloc[0], paper)]
+    paper = _paper(trainings)
     other = [
-        f"{RECIPE.get(name, name)} {recipe[name]} instead of {getattr(paper, name)}"
-        for name in names
-        if name not in ("width", "precision", "inputs", *said)
+        f"{RECIPE.get(d.field, d.field)} {d.ours} instead of {d.paper}"
+        for d in matching.departures(trainings.iloc[0], paper)
+        if d.field not in ("data", "iterations", "width", "precision", "inputs", *said)
     ]
     return f"Unlike the paper: {listed(other)}." if other else ""
 

@@ -17,7 +17,7 @@ from rows import make_deep, make_rows
 from lthlib import specs
 from lthlib.book import figures
 from lthlib.book.style import ARMS, png, style
-from lthlib.evidence import curves
+from lthlib.evidence import curves, paper_curves
 
 FIGURES = ("figure1_lenet", "figure4a", "figure4b", "figure4c")
 
@@ -140,7 +140,7 @@ def test_lines_are_means_and_bars_are_minimum_and_maximum(trainings, name, panel
 )
 def test_the_papers_curve_lies_behind_dashed_and_grey(trainings, name, panel, arm, source):
     figure, paper_arm, quantity = source
-    expected = curves.paper(figure, "lenet", paper_arm, quantity)
+    expected = paper_curves.paper(figure, "lenet", paper_arm, quantity)
     assert len(expected) > 15  # the file holds the curve
     for _, fig in both(getattr(figures, name)(trainings)):
         [line] = drawn(fig.axes[panel], f"paper:{arm}")
@@ -243,7 +243,7 @@ def test_arms_of_appendix_f_lie_over_the_papers_own_curves():
         _, accuracy = shown.fig.axes
         for arm, place in arms.items():
             [theirs] = drawn(accuracy, f"paper:{arm}")
-            expected = curves.paper(place[0], "lenet", place[1], "acc_es")
+            expected = paper_curves.paper(place[0], "lenet", place[1], "acc_es")
             np.testing.assert_array_equal(theirs.get_ydata(), expected["value"])
             assert len(drawn(accuracy, arm)) == 1
         all_inside(shown)
@@ -698,7 +698,7 @@ def test_a_convolutional_figure_draws_its_own_networks_means(conv, name, network
 )
 def test_the_papers_convolutional_curves_lie_behind(conv, name, network, panel, arm, source):
     figure, paper_arm, quantity = source
-    expected = curves.paper(figure, network, paper_arm, quantity)
+    expected = paper_curves.paper(figure, network, paper_arm, quantity)
     assert len(expected) > 15
     shown = getattr(figures, name)(conv, network)
     for _, fig in both(shown):
@@ -817,7 +817,7 @@ def test_dropout_is_drawn_beside_the_tickets_without_it(dropout, conv):
                 np.testing.assert_array_equal(drawn(ax, gid)[0].get_ydata(), mean)
             for gid, source in (("ticket", ("fig6", "conv2", "dropout")), ("plain", ("fig5", "conv2", "ticket"))):
                 [line] = drawn(ax, f"paper:{gid}")
-                np.testing.assert_array_equal(line.get_ydata(), curves.paper(*source, quantity)["value"])
+                np.testing.assert_array_equal(line.get_ydata(), paper_curves.paper(*source, quantity)["value"])
     assert "60,000 iterations per training" in shown.caption
     assert "Beside it, tickets without dropout. Measured here: Conv-2" in shown.caption
     assert "20,000 iterations per training" in shown.caption
@@ -916,5 +916,5 @@ def test_accuracy_at_the_end_of_a_deep_network_lies_over_figure_14():
     shown = figures.random_sparsity_deep(curves.summarise(rows), "resnet20")
     [ax] = shown.fig.axes
     [theirs] = drawn(ax, "paper:random")
-    expected = curves.paper("fig14", "resnet20", "random_sparsity", "acc_final", "lr0.1")["value"]
+    expected = paper_curves.paper("fig14", "resnet20", "random_sparsity", "acc_final", "lr0.1")["value"]
     np.testing.assert_array_equal(theirs.get_ydata(), expected)
