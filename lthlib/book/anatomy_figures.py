@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
-from lthlib.book.figures import plots, say_not_run, scale
+from lthlib.book.captions import scale
+from lthlib.book.panel import plots, say_not_run
 from lthlib.book.style import DENSE_LINE, GREY, LAYERS, LOOKS, Shown, level, shade, shown
 from lthlib.book.tables import over_trials
 

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from lthlib import specs
-from lthlib.book import chapters, diagrams, figures, style
+from lthlib.book import captions, chapters, diagrams, style
 from lthlib.engine import tickets
 from lthlib.errors import LthError, StoreError
 from lthlib.evidence import curves, matching
@@ -119,7 +119,7 @@ def measured(rows: pd.DataFrame, trial: int = 0) -> dict[str, Any]:
         "curves": {arm: {q: _curve(trainings, arm, q, rounds) for q in QUANTITIES} for arm in ARMS},
         "own": {q: [float(own[q][n]) for n in range(rounds + 1)] for q in QUANTITIES},
         "arms": {arm: {"name": style.ARMS[arm].name, "colour": style.ARMS[arm].colour} for arm in ARMS},
-        "scale": figures.scale(trainings),
+        "scale": captions.scale(trainings),
     }
 
 
