@@ -15,6 +15,7 @@ import pandas as pd
 
 from lthlib import specs
 from lthlib.book import speed_page, tables
+from lthlib.book.html_table import Table
 from lthlib.book.style import listed
 from lthlib.engine import tickets
 from lthlib.errors import SpecError, StoreError
@@ -195,7 +196,7 @@ def _names(text: str | None) -> list[str] | None:
     return text and list(dict.fromkeys(part.strip() for part in text.split(",")))
 
 
-def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> tables.Table:
+def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> Table:
     """Where the numbers of a page come from: the trainings it draws, and how the page itself was executed; `namespace`
     is the chapter's globals(), as for `check_parameters`."""
     declared, _ = _parameters(namespace)
@@ -294,7 +295,7 @@ def costs(
     arms: str | None = None,
     quick: Sequence[str] | None = None,
     variations: Sequence[Mapping[str, Any]] = (),
-) -> tables.Table:
+) -> Table:
     """What the experiments of a chapter take at each profile, on the machines on which the engine was timed, if any.
 
     Its `networks`, or of a quick page the networks `quick`, in each of the settings; in the last of them also with the

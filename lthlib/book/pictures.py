@@ -83,9 +83,7 @@ def against_remaining(
         f"Accuracies below {listed(dict.fromkeys(cut))} are cut off." if cut else "",
         "Where an early stop lies at the end of training, the loss was still falling." if len(late) else "",
         captions.papers_curves(trainings, paper, random),
-        captions.incomparable(trainings)
-        if any(at for _, _, at in quantities)
-        else "",  # is there a curve to leave out?
+        captions.incomparable(trainings) if any(at for _, _, at in quantities) else "",  # no curve to leave out
     )
     alt = sentences("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
     drawn = pd.concat([dense, measured]).drop_duplicates(TRAINING)

@@ -1,15 +1,15 @@
-"""The tables of the book: results and claims as HTML for a page and as text for a terminal."""
+"""The tables of the book: one function for each, of results or of claims."""
 
 import json
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from lthlib import specs
+from lthlib.book.captions import WHOLE
+from lthlib.book.html_table import File, Table
 from lthlib.book.style import LAYERS, listed
 from lthlib.evidence import curves, matching
 from lthlib.evidence.claims import shortfall
@@ -19,53 +19,6 @@ from lthlib.evidence.paper_curves import paper
 from lthlib.evidence.verdicts import ENOUGH, VERDICTS, bootstrap
 from lthlib.specs import ARMS, NAMES, PAPER
 from lthlib.specs.columns import DRAWN, TRAINING
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that a notebook cell shows. Cells are text; `notes` are small print under a row."""
-
-    frame: pd.DataFrame
-    caption: str
-    notes: list[str] | None = None
-    classes: str = "lth-table"
-
-    def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
-        body = []
-        for n, row in enumerate(self.frame.itertuples(index=False)):
-            body.append(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>")
-            if self.notes and self.notes[n]:
-                note = f'<td colspan="{len(row)}">{_html(self.notes[n])}</td>'
-                body.append(f'<tr class="lth-note">{note}</tr>')
-        return (
-            f'<div class="{self.classes}"><table><caption>{_html(self.caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-        )
-
-    def __repr__(self) -> str:
-        return f"{self.caption}\n{self.frame.to_string(index=False)}"
-
-
-class File(str):
-    """Text of a cell by which one gets a file that the page carries itself."""
-
-    def __new__(cls, text: str, name: str, content: str):
-        cell = super().__new__(cls, text)
-        cell.name, cell.content = name, content
-        return cell
-
-
-def _cell(cell) -> str:
-    text = _html(str(cell))
-    if not isinstance(cell, File):
-        return text
-    held = b64encode(cell.content.encode()).decode("ascii")
-    return f'<a download="{escape(cell.name)}" href="data:application/json;base64,{held}">{text}</a>'
-
-
-def _html(text: str) -> str:
-    return escape(text).replace("P_m", "<i>P</i><sub>m</sub>")
 
 
 def scale(rows: pd.DataFrame) -> Table:
@@ -324,9 +277,8 @@ def dense(rows: pd.DataFrame) -> Table:
                 "our trials": f"{shape.format(ours.min())} to {shape.format(ours.max())}",
             }
         )
-    about = {"mnist": "the whole of MNIST", "cifar10": "CIFAR-10"}[PAPER[network].data]
-    same = data == PAPER[network].data
-    other = "" if same else f" The paper's are on {about}: these are other numbers, not worse ones."
+    whole = PAPER[network].data
+    other = "" if data == whole else f" The paper's are on {WHOLE[whole]}: these are other numbers, not worse ones."
     caption = f"Ours: {trainings['data_label'].iloc[0]}, n = {len(trainings)}; the paper's: n = 5.{other}"
     return Table(pd.DataFrame(lines), caption)
 
