@@ -18,9 +18,9 @@ from lthlib.evidence.verdicts import ENOUGH, bootstrap, judge
 from lthlib.specs import Spec
 from lthlib.specs.columns import PROVENANCE
 
-FIELDS = ("id", "section", "network", "statement", "text", "figure", "unit", "direction", "tolerance")
+FIELDS = ("id", "page", "section", "network", "statement", "text", "figure", "unit", "direction", "tolerance")
 DIRECTIONS = ("about", "at least", "at most", "range")
-COLUMNS = ["id", "section", "network", "statement", "text", "figure", "ours", "low", "high", "n", "unit"]
+COLUMNS = ["id", "page", "section", "network", "statement", "text", "figure", "ours", "low", "high", "n", "unit"]
 COLUMNS += ["verdict", "why", "scale", "note", "parts"]
 
 
@@ -207,7 +207,7 @@ def _extent(t: pd.DataFrame, rounds: str, trials: str) -> str:
 def _combine(claim: dict, scores: list[dict]) -> dict:
     """One line of the ledger from the scores of a claim's parts."""
     parts = claim["parts"]
-    line = {f: claim.get(f, "") for f in ("id", "section", "statement", "note")}
+    line = {f: claim.get(f, "") for f in ("id", "page", "section", "statement", "note")}
     line["network"] = ", ".join(dict.fromkeys(n for p in parts for n in np.atleast_1d(p["network"]).tolist()))
     line["unit"] = ", ".join(dict.fromkeys(p["unit"] for p in parts))
     line |= {said: _beside_each_other([p[said] for p in parts], merge=True) for said in ("text", "figure")}
