@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lthlib import specs
-from lthlib.evidence.curves import paper
+from lthlib.evidence.paper_curves import paper
 from lthlib.specs.columns import COLUMNS
 
 # Layers (or groups of layers pruned at one rate) with their number of weights and the share pruned per round.

@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -19,6 +20,7 @@ from packaging.specifiers import SpecifierSet
 
 from lthlib import cli, specs
 from lthlib.book import pages
+from lthlib.evidence import claims
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -199,6 +201,19 @@ def test_the_contents_list_every_chapter():
     toc = yaml.safe_load(text("_toc.yml"))
     listed = {str(pages._page(ROOT, name)) for name in pages._entries(toc)}
     assert listed == {str(path.relative_to(ROOT)) for path in [*NOTEBOOKS, *PROSE]}
+
+
+def test_each_claim_is_on_the_page_that_it_names_and_in_the_ledger():
+    """What pages show is asked of their own calls, on a ledger in which nothing has been run."""
+    ledger, shown = claims.ledger(pd.DataFrame()), {}
+    for notebook in NOTEBOOKS:
+        cells = [cell.source for cell in nbformat.read(notebook, as_version=4).cells if "tables.ledger(" in cell.source]
+        calls = [node for cell in cells for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Call)]
+        asked = [ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "tables.ledger"]
+        shown[notebook.stem] = {name for table in asked for name in eval(table, {"ledger": ledger})["id"]}
+    for claim in claims.load():
+        assert claim["id"] in shown[claim["page"]], f"{claim['id']} is not on {claim['page']}"
+    assert shown["claims"] == set(ledger["id"])
 
 
 def markdown():

@@ -14,7 +14,7 @@ from lthlib.core.streams import stream
 from lthlib.engine import arms, cohort, data, machine, networks, pruning, train
 from lthlib.engine.feed import draws
 from lthlib.errors import StoreError
-from lthlib.evidence import claims
+from lthlib.evidence import matching
 from lthlib.evidence.curves import summarise
 from lthlib.lab import task, ticket_file, workers
 from lthlib.lab.plan import missing, plan, room
@@ -227,7 +227,7 @@ def test_the_opening_is_neither_in_tables_nor_taken_for_the_length_of_an_experim
     rows = finished[1].rows()
     shorter = rows[rows["arm"] != OPENING].assign(key="other")
     shorter["iteration"] = shorter["iteration"].replace(25, 24)  # by one iteration the shorter
-    best = claims.best(summarise(pd.concat([shorter, rows])), "lenet", variation={"rewind": 7, "arms": ("ticket",)})
+    best = matching.best(summarise(pd.concat([shorter, rows])), "lenet", variation={"rewind": 7, "arms": ("ticket",)})
     assert best["key"].unique().tolist() == [rows["key"].iloc[0]]
-    assert claims.best(summarise(rows), "lenet").empty  # tickets of the paper are reset to iteration 0
+    assert matching.best(summarise(rows), "lenet").empty  # tickets of the paper are reset to iteration 0
     assert set(tables.rounds(rows).frame["arm"]) == {"ticket", "reinit", "random"}

@@ -1,6 +1,7 @@
 """Figures of what is inside Lenet's tickets: the table that `anatomy` makes in, a picture with its caption out.
 
-Lines are means over trials, bands run from the smallest to the largest. A figure has a panel for each layer.
+Lines are means over trials; bands run from the smallest to the largest, where there are several. A figure has a panel
+for each layer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,12 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
-from lthlib.book.figures import plots, say_not_run, scale
+from lthlib.book.captions import scale
+from lthlib.book.panel import plots, say_not_run
 from lthlib.book.style import DENSE_LINE, GREY, LAYERS, LOOKS, Shown, level, shade, shown
 from lthlib.book.tables import over_trials
 
@@ -45,14 +48,15 @@ RIVALS = {  # what a ticket is compared with: in the legend, in the caption, its
 
 
 class Line(NamedTuple):
-    """One line of a panel: where, how high on average, from and to, and how it looks."""
+    """One line of a panel: what it is called, its values, one for each trial at each `x`, and how it looks."""
 
     label: str
-    x: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    values: pd.Series
     look: dict
+
+    @property
+    def mean(self) -> pd.Series:
+        return self.values.groupby(level=0).mean()
 
 
 def initial_values(anatomy: pd.DataFrame, trainings: pd.DataFrame) -> Shown:
@@ -137,8 +141,7 @@ def _measured(t: pd.DataFrame, quantity: str, label: str, colour: str, marker: s
 
 
 def _line(t: pd.DataFrame, x: str, label: str, look: dict) -> Line:
-    over = t.groupby(x)["value"].agg(["mean", "min", "max"])
-    return Line(label, over.index.to_numpy(), *(over[c].to_numpy() for c in over), look)
+    return Line(label, t.set_index(x)["value"].sort_index(kind="stable"), look)
 
 
 def _drawn(
@@ -152,7 +155,7 @@ def _drawn(
     tall: float = 1.0,
 ) -> Shown:
     """`tall`: the part of a panel's values that it shows, where a few lie far above."""
-    panels = {title: [line for line in lines if len(line.x)] for title, lines in panels.items()}
+    panels = {title: [line for line in lines if len(line.values)] for title, lines in panels.items()}
 
     def draw(narrow: bool) -> Figure:
         fig, axes = plots(list(panels), xlabel, narrow)
@@ -179,10 +182,11 @@ def _drawn(
 
 def _panel(ax: Axes, lines: list[Line], log: bool, tall: float) -> None:
     for line in lines:
-        if (line.high > line.low).any():
-            ax.fill_between(line.x, line.low, line.high, color=line.look["color"], alpha=0.2, lw=0)
-        ax.plot(line.x, line.mean, **{"linewidth": 1.3, **line.look}, gid=line.label)
-    heights = np.concatenate([line.high for line in lines]) if lines else np.ones(1)
+        x, values = line.values.index.to_numpy(), line.values.to_numpy()
+        band = ("pi", 100) if line.values.index.has_duplicates else None  # all of it, where there are several trials
+        look = {"linewidth": 1.3, "markeredgecolor": line.look["color"], "markeredgewidth": 1.0, **line.look}
+        sns.lineplot(x=x, y=values, errorbar=band, err_kws={"linewidth": 0}, ax=ax, gid=line.label, **look)
+    heights = np.concatenate([line.values.groupby(level=0).max() for line in lines])
     ax.set_ylim(0, 1.08 * np.quantile(heights, tall))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     if log:
@@ -190,14 +194,13 @@ def _panel(ax: Axes, lines: list[Line], log: bool, tall: float) -> None:
         ax.set_xticks([100, 50, 20, 10, 5, 2, 1])
         ax.xaxis.set_major_formatter(ScalarFormatter())
         ax.xaxis.set_minor_locator(NullLocator())
-        ends = [line.x for line in lines]
-        ax.set_xlim(max(map(max, ends)) * 1.1, min(map(min, ends)) / 1.1) if ends else None
+        ends = np.concatenate([line.values.index for line in lines])
+        ax.set_xlim(ends.max() * 1.1, ends.min() / 1.1)
     else:
-        seen = [line.x[line.mean > 0.01 * line.mean.max()] for line in lines if len(line.x)]
-        if seen:
-            ax.set_xlim(min(map(min, seen)), max(map(max, seen)))
+        seen = np.concatenate([line.mean.index[line.mean > 0.01 * line.mean.max()] for line in lines])
+        ax.set_xlim(seen.min(), seen.max())
 
 
 def _said(line: Line) -> str:
-    top = int(np.argmax(line.mean))
-    return f"{line.label} highest, {line.mean[top]:.2g}, at {line.x[top]:.2g}"
+    mean = line.mean
+    return f"{line.label} highest, {mean.max():.2g}, at {mean.idxmax():.2g}"

@@ -15,10 +15,12 @@ import pandas as pd
 
 from lthlib import specs
 from lthlib.book import speed_page, tables
+from lthlib.book.html_table import Table
 from lthlib.book.style import listed
 from lthlib.errors import SpecError, StoreError
-from lthlib.evidence import claims
+from lthlib.evidence import claims, matching
 from lthlib.evidence.curves import summarise
+from lthlib.evidence.verdicts import VERDICTS
 from lthlib.lab import anatomy
 from lthlib.lab import provenance as made_by
 from lthlib.lab.cost import duration
@@ -162,7 +164,7 @@ def experiments(
     if profile != "published":
         return asked
     trainings = summarise(published().rows())
-    return {n: one for n, one in asked.items() if len(claims.best(trainings, n, one.setting, one.variation))}
+    return {n: one for n, one in asked.items() if len(matching.best(trainings, n, one.setting, one.variation))}
 
 
 def settings(names: str, network: str) -> list[str]:
@@ -198,7 +200,7 @@ def _names(text: str | None) -> list[str] | None:
     return text and list(dict.fromkeys(part.strip() for part in text.split(",")))
 
 
-def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> tables.Table:
+def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> Table:
     """Where the numbers of a page come from: the trainings it draws, and how the page itself was executed; `namespace`
     is the chapter's globals(), as for `check_parameters`."""
     declared, _ = _parameters(namespace)
@@ -243,7 +245,7 @@ class Note:
 def tally(ledger: pd.DataFrame) -> Note:
     """How the paper's claims stand here, in a sentence."""
     counts = ledger["verdict"].value_counts()
-    reproduced, partly, not_reproduced, waiting = (int(counts.get(verdict, 0)) for verdict in claims.VERDICTS)
+    reproduced, partly, not_reproduced, waiting = (int(counts.get(verdict, 0)) for verdict in VERDICTS)
     return Note(
         f"**So far**: of {len(ledger)} claims of the paper, {reproduced} are reproduced here, {partly} in part, "
         f"{not_reproduced} not, and {waiting} have not been run. *What has been run* says which, and at what "
@@ -297,7 +299,7 @@ def costs(
     arms: str | None = None,
     quick: Sequence[str] | None = None,
     variations: Sequence[Mapping[str, Any]] = (),
-) -> tables.Table:
+) -> Table:
     """What the experiments of a chapter take at each profile, on the machines on which the engine was timed, if any.
 
     Its `networks`, or of a quick page the networks `quick`, in each of the settings; in the last of them also with the
@@ -339,7 +341,7 @@ def branches() -> Code:
 
 def _best(asked: Experiment) -> pd.DataFrame:
     rows, network = asked.store.rows(), asked.network
-    best = claims.best(summarise(rows), network, asked.setting, asked.variation)
+    best = matching.best(summarise(rows), network, asked.setting, asked.variation)
     if best.empty:
         raise StoreError(f"no results of {network} are committed yet: run the chapter with another profile")
     rows = rows[rows["key"] == best["key"].iloc[0]]
@@ -363,7 +365,7 @@ def _stale(rows: pd.DataFrame) -> str | None:
     if (rows["data_sha256"] != first["data_sha256"]).any():
         return "they were trained on different data"
     try:
-        same = specs.key(specs.from_json(first["spec"])) == first["key"]
+        same = specs.key(matching.spec_of(first)) == first["key"]
     except SpecError as error:
         return str(error)
     return None if same else "their key is not that of the experiment they name"

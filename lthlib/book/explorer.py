@@ -22,11 +22,11 @@ import numpy as np
 import pandas as pd
 
 from lthlib import specs
-from lthlib.book import chapters, diagrams, figures, style
+from lthlib.book import captions, chapters, diagrams, style
 from lthlib.core import tickets
 from lthlib.engine import arms
 from lthlib.errors import LthError, StoreError
-from lthlib.evidence import curves
+from lthlib.evidence import curves, matching
 from lthlib.lab import task
 from lthlib.lab.store import Store
 from lthlib.specs import Rep, Spec
@@ -48,7 +48,7 @@ def made(store: Store, rows: pd.DataFrame, trial: int = 0) -> dict[str, Any]:
     own = rows[(rows["arm"] == "ticket") & (rows["trial"] == trial)]
     if own.empty:
         raise StoreError(f"there are no rows of tickets of trial {trial}: choose another trial")
-    spec = replace(specs.from_json(own["spec"].iloc[0]), rounds=int(own["round"].max()))
+    spec = replace(matching.spec_of(own.iloc[0]), rounds=int(own["round"].max()))
     found = {"key": specs.key(spec), "trial": trial, **_pruned(store, spec, trial)}
     stored = [json.loads(text) for text in own.drop_duplicates("round").sort_values("round")["survivors"]]
     if [{name: layer["left"][n] for name, layer in found["layers"].items()} for n in range(len(stored))] != stored:
@@ -120,7 +120,7 @@ def measured(rows: pd.DataFrame, trial: int = 0) -> dict[str, Any]:
         "curves": {arm: {q: _curve(trainings, arm, q, rounds) for q in QUANTITIES} for arm in ARMS},
         "own": {q: [float(own[q][n]) for n in range(rounds + 1)] for q in QUANTITIES},
         "arms": {arm: {"name": style.ARMS[arm].name, "colour": style.ARMS[arm].colour} for arm in ARMS},
-        "scale": figures.scale(trainings),
+        "scale": captions.scale(trainings),
     }
 
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lthlib.bench.formats import break_even
+from lthlib.book.html_table import Table
 from lthlib.book.style import DENSE_LINE, INK, NARROW, WIDE, Shown, level, shown
-from lthlib.book.tables import Table
 from lthlib.errors import StoreError
 from lthlib.lab.cost import duration, makespan, size
 from lthlib.lab.plan import plan

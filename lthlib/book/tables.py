@@ -1,68 +1,24 @@
-"""The tables of the book: results and claims as HTML for a page and as text for a terminal."""
+"""The tables of the book: one function for each, of results or of claims."""
 
 import json
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from html import escape
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from lthlib import specs
+from lthlib.book.captions import WHOLE
+from lthlib.book.html_table import File, Table
 from lthlib.book.style import LAYERS, listed
-from lthlib.evidence.claims import ENOUGH, bootstrap
-from lthlib.evidence.curves import extent, paper, spread, summarise
+from lthlib.evidence import curves, matching
+from lthlib.evidence.claims import shortfall
+from lthlib.evidence.curves import extent, spread, summarise
 from lthlib.evidence.measures import number
+from lthlib.evidence.paper_curves import paper
+from lthlib.evidence.verdicts import ENOUGH, VERDICTS, bootstrap
 from lthlib.specs import ARMS, NAMES, PAPER, PAPER_DENSE
 from lthlib.specs.columns import DRAWN, TRAINING
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that a notebook cell shows. Cells are text; `notes` are small print under a row."""
-
-    frame: pd.DataFrame
-    caption: str
-    notes: list[str] | None = None
-    classes: str = "lth-table"
-
-    def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
-        body = []
-        for n, row in enumerate(self.frame.itertuples(index=False)):
-            body.append(f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>")
-            if self.notes and self.notes[n]:
-                note = f'<td colspan="{len(row)}">{_html(self.notes[n])}</td>'
-                body.append(f'<tr class="lth-note">{note}</tr>')
-        return (
-            f'<div class="{self.classes}"><table><caption>{_html(self.caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-        )
-
-    def __repr__(self) -> str:
-        return f"{self.caption}\n{self.frame.to_string(index=False)}"
-
-
-class File(str):
-    """Text of a cell by which one gets a file that the page carries itself."""
-
-    def __new__(cls, text: str, name: str, content: str):
-        cell = super().__new__(cls, text)
-        cell.name, cell.content = name, content
-        return cell
-
-
-def _cell(cell) -> str:
-    text = _html(str(cell))
-    if not isinstance(cell, File):
-        return text
-    held = b64encode(cell.content.encode()).decode("ascii")
-    return f'<a download="{escape(cell.name)}" href="data:application/json;base64,{held}">{text}</a>'
-
-
-def _html(text: str) -> str:
-    return escape(text).replace("P_m", "<i>P</i><sub>m</sub>")
 
 
 def scale(rows: pd.DataFrame) -> Table:
@@ -84,7 +40,7 @@ def scale(rows: pd.DataFrame) -> Table:
     ]
     caption = (
         f"{first['data_label']}. {ran['iterations'].max():,} iterations per training, batches of "
-        f"{json.loads(first['spec'])['batch']}. Hours are the sum over trainings, on "
+        f"{matching.spec_of(first).batch}. Hours are the sum over trainings, on "
         f"{' and '.join(sorted(rows['device'].unique()))}. "
         f"Experiment {first['key']}."
     )
@@ -117,7 +73,7 @@ def provenance(rows: pd.DataFrame, caption: str) -> Table:
 
 def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
     """The Spec of the trainings of one experiment, with the extent that these have: a run may have gone on since."""
-    asked = specs.from_json(ran["spec"].iloc[0])
+    asked = matching.spec_of(ran.iloc[0])
     branches = ran[ran["arm"].isin(("reinit", "random", "continued"))]
     levels = ran[ran["arm"].str.startswith("oneshot")]
     rounds, trials = extent(ran)
@@ -149,12 +105,10 @@ def _name(network: str) -> str:
 def status(trainings: pd.DataFrame) -> Table:
     """What has been run of each network: a line per experiment, how much of the paper's it is, what it falls short in,
     what it cost, and when its last training ended."""
-    from lthlib.evidence.claims import nearest, shortfall
-
     lines, notes = [], []
     for _, ran in trainings.groupby("key", sort=False, observed=True):
         first, (rounds, trials) = ran.iloc[0], extent(ran)
-        paper = nearest(first) if first["network"] in PAPER else None
+        paper = matching.nearest(first) if first["network"] in PAPER else None
         lines.append(
             {
                 "network": _name(first["network"]) + (" with dropout" if paper and paper.dropout else ""),
@@ -211,15 +165,7 @@ def rounds(rows: pd.DataFrame) -> Table:
 def inputs(rows: pd.DataFrame, network: str) -> Table:
     """The dense network by how its inputs are scaled, of which the paper says nothing, beside the paper's own. Trials
     are alike in everything else: initial weights, order of the data and all other settings."""
-    trainings = summarise(rows[(rows["network"] == network) & (rows["arm"] == "ticket") & (rows["round"] == 0)])
-    asked = trainings["spec"].map({text: specs.from_json(text) for text in trainings["spec"].unique()}).astype(object)
-    extents = {f.name: f.default for f in fields(specs.Spec) if f.metadata.get("extent")}
-    alike = asked.map(lambda spec: specs.as_json(replace(spec, inputs="raw", **extents)))
-    trainings = trainings.assign(inputs=asked.map(lambda spec: spec.inputs))
-    groups = [t for _, t in trainings.groupby(alike) if t["inputs"].nunique() > 1]
-    found = max(groups, key=lambda t: t["inputs"].nunique(), default=trainings)
-    trials = set.intersection(*(set(t["trial"]) for _, t in found.groupby("inputs")))
-    found = found[found["trial"].isin(trials)]
+    found = matching.differing_in("inputs", summarise(curves.dense(rows[rows["network"] == network])))
     (lowest, highest), (worst, best) = PAPER_DENSE[network]["es"], PAPER_DENSE[network]["acc_es"]
     lines = [
         {
@@ -234,7 +180,7 @@ def inputs(rows: pd.DataFrame, network: str) -> Table:
                 or ["neither"]
             ),
         }
-        for name, t in found.groupby("inputs")
+        for name, t in found.items()
     ]
     lines.append(
         {
@@ -244,10 +190,11 @@ def inputs(rows: pd.DataFrame, network: str) -> Table:
             "within the paper's trials": "",
         }
     )
+    first = next(iter(found.values()))
     caption = (
         "The paper does not say how pixels become inputs, and it matters. "
-        f"Dense {NAMES[network]}, {found['data_label'].iloc[0]}, {found['iterations'].iloc[0]:,} iterations; "
-        f"n = {len(trials)}: the same initial weights and order of the data in every line."
+        f"Dense {NAMES[network]}, {first['data_label'].iloc[0]}, {first['iterations'].iloc[0]:,} iterations; "
+        f"n = {first['trial'].nunique()}: the same initial weights and order of the data in every line."
     )
     return Table(pd.DataFrame(lines), caption)
 
@@ -302,8 +249,7 @@ def _over_trials(values: pd.Series) -> str:
 
 def dense(rows: pd.DataFrame) -> Table:
     """The dense network beside the paper's: if these two differ, nothing that follows can be compared."""
-    trainings = summarise(rows)
-    trainings = trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 0)]
+    trainings = curves.dense(summarise(rows))
     network, data = trainings["network"].iloc[0], trainings["data"].iloc[0]
     figure = "fig4a" if network == "lenet" else "fig5"
     lines = []
@@ -322,9 +268,8 @@ def dense(rows: pd.DataFrame) -> Table:
                 "our trials": f"{shape.format(ours.min())} to {shape.format(ours.max())}",
             }
         )
-    about = {"mnist": "the whole of MNIST", "cifar10": "CIFAR-10"}[PAPER[network].data]
-    same = data == PAPER[network].data
-    other = "" if same else f" The paper's are on {about}: these are other numbers, not worse ones."
+    whole = PAPER[network].data
+    other = "" if data == whole else f" The paper's are on {WHOLE[whole]}: these are other numbers, not worse ones."
     caption = f"Ours: {trainings['data_label'].iloc[0]}, n = {len(trainings)}; the paper's: n = 5.{other}"
     return Table(pd.DataFrame(lines), caption)
 
@@ -383,8 +328,6 @@ def _each(parts: list[dict], name: str, units: bool = True) -> str:
 
 def verdicts(claims: pd.DataFrame) -> Table:
     """How many claims have which verdict, and which they are."""
-    from lthlib.evidence.claims import VERDICTS
-
     named = {verdict: list(claims.loc[claims["verdict"] == verdict, "id"]) for verdict in VERDICTS}
     lines = [{"verdict": v, "claims": len(ids), "which": ", ".join(ids) or "none"} for v, ids in named.items()]
     return Table(pd.DataFrame(lines), f"{len(claims)} claims of the paper.", classes="lth-table lth-verdicts")

@@ -1,7 +1,4 @@
-"""What recorded curves say: each training's early stop, the spread over trials, and the paper's own curves."""
-
-from functools import cache
-from pathlib import Path
+"""What recorded curves say: each training's early stop, and the spread over trials."""
 
 import numpy as np
 import pandas as pd
@@ -51,6 +48,11 @@ def beside(trainings: pd.DataFrame, anatomy: pd.DataFrame) -> pd.DataFrame:
     return trainings.join(wide, on=TRAINING) if len(trainings) and len(wide) else trainings
 
 
+def dense(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Those of the unpruned network: it is round 0 of every arm, and stored as a ticket."""
+    return trainings[(trainings["arm"] == "ticket") & (trainings["round"] == 0)]
+
+
 def extent(trainings: pd.DataFrame) -> tuple[int, int]:
     """How many rounds the tickets of an experiment have come, and how many of its trials have come that far."""
     tickets = trainings[trainings["arm"] == "ticket"]
@@ -78,19 +80,3 @@ def spread(trainings: pd.DataFrame, quantity: str, by=("arm", "round")) -> pd.Da
     groups = trainings.groupby(list(by), observed=True)
     out = groups[quantity].agg(mean="mean", low="min", high="max", n="count")
     return out.assign(remaining=groups["remaining"].mean()).reset_index()
-
-
-@cache
-def _paper() -> pd.DataFrame:
-    return pd.read_csv(Path(__file__).with_name("paper_curves.csv"), keep_default_na=True)
-
-
-def paper(figure: str, network: str, arm: str, quantity: str, variant: str | None = None) -> pd.DataFrame:
-    """One curve of the paper, read from its vector figures: columns `round`, `percent_remaining`, `value`.
-
-    Points that the paper's axes cut off are absent. Empty when the paper has no such curve.
-    """
-    t = _paper()
-    chosen = (t["figure"] == figure) & (t["network"] == network) & (t["arm"] == arm) & (t["quantity"] == quantity)
-    chosen &= t["variant"].isna() if variant is None else t["variant"] == variant
-    return t.loc[chosen, ["round", "percent_remaining", "value"]].dropna(subset="value").reset_index(drop=True)

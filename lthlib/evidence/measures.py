@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from lthlib.evidence import curves
 from lthlib.specs import PAPER, POINTS
 
 
@@ -51,7 +52,7 @@ def _levels(t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | Non
 
 def _dense(t: pd.DataFrame, quantity: str) -> pd.Series:
     """The dense networks' quantity by trial."""
-    dense = t[(t["arm"] == "ticket") & (t["round"] == 0)]
+    dense = curves.dense(t)
     if dense.empty:
         raise Missing("the dense network")
     _stopped(dense, "the dense network")
@@ -231,7 +232,7 @@ def behind(t, quantity, to=None, at=None):
 
 def unfinished(t):
     """The share of dense trainings of the paper's length, in percent, whose loss falls until the end or nearly so."""
-    dense = t[(t["arm"] == "ticket") & (t["round"] == 0)]
+    dense = curves.dense(t)
     if dense.empty:
         raise Missing("the dense network")
     if dense["iterations"].min() < (asked := PAPER[dense["network"].iloc[0]].iterations):

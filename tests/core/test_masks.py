@@ -11,7 +11,7 @@ from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
 from lthlib.engine import arms, pruning
-from lthlib.evidence.curves import paper
+from lthlib.evidence.paper_curves import paper
 from tests import oracle
 
 SMALL = arrays.arrays(

@@ -1,13 +1,12 @@
-"""Early stops, spreads and the paper's own curves."""
+"""Early stops and spreads."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import ARMS, LAYERS, make_rows, survivors
 
-from lthlib.evidence.curves import paper, spread, summarise
+from lthlib.evidence.curves import spread, summarise
 from lthlib.specs.columns import TRAINING
 
 LOSS = st.one_of(st.sampled_from([0.0, 0.1, 0.2, np.nan, np.inf]), st.floats(0, 3))
@@ -82,47 +81,3 @@ def test_spread_is_mean_smallest_largest_and_count_over_trials_and_draws(measure
         assert line["mean"] == pytest.approx(sum(values) / len(values))
         assert (line["low"], line["high"], line["n"]) == (min(values), max(values), len(values))
         assert line["remaining"] == pytest.approx(0.8**level)
-
-
-def test_the_papers_dense_and_pruned_lenet():
-    stops = paper("fig4a", "lenet", "ticket", "es").set_index("round")["value"]
-    assert (stops[0], stops[7]) == (4401, 3541)
-    accuracy = paper("fig4a", "lenet", "ticket", "acc_es").set_index("round")["value"]
-    assert (accuracy[0], accuracy[8]) == (97.93, 98.41)
-
-
-def test_points_that_the_paper_cuts_off_are_absent():
-    stops = paper("fig4a", "lenet", "reinit", "es")
-    assert stops["value"].notna().all()
-    assert stops["round"].max() < paper("fig4a", "lenet", "reinit", "acc_es")["round"].max()
-
-
-def test_a_curve_that_the_paper_has_not_is_empty():
-    assert paper("fig3", "lenet", "ticket", "acc").empty
-    assert paper("fig8", "resnet20", "ticket", "acc_30k").empty  # there are three of them, told apart by `variant`
-    assert len(paper("fig8", "resnet20", "ticket", "acc_30k", variant="lr0.1")) == 16
-
-
-@pytest.mark.parametrize("network", LAYERS)
-def test_made_up_rows_have_the_papers_sizes(network):
-    dense = sum(size for size, _ in LAYERS[network].values())
-    for point in paper("fig4a" if network == "lenet" else "fig5", network, "ticket", "acc_es").itertuples():
-        left = sum(survivors(network, "ticket", point.round).values())
-        assert 100 * left / dense == pytest.approx(point.percent_remaining, abs=0.006)
-
-
-def test_made_up_rows_have_the_papers_means():
-    trainings = summarise(make_rows(rounds=20, arms=ARMS, draws=2, seed=3))
-    for arm, figure, name in (
-        ("ticket", "fig4a", "ticket"),
-        ("reinit", "fig4a", "reinit"),
-        ("random", "fig1", "random"),
-    ):
-        for quantity, theirs in (("es", "es"), ("acc_es", "acc" if arm == "random" else "acc_es")):
-            ours = spread(trainings[trainings["arm"] == arm], quantity).set_index("round")["mean"]
-            curve = paper(figure, "lenet", name, theirs).set_index("round")["value"]
-            both = ours.index.intersection(curve.index[curve < 40_000])
-            assert len(both) > 15
-            assert ours[both].to_numpy() == pytest.approx(
-                curve[both].to_numpy(), rel=0.01 if quantity == "es" else 1e-6
-            )
