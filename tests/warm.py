@@ -9,10 +9,10 @@ import torch
 
 import lthlib.book.figures
 import lthlib.lab.run
-from lthlib.engine import data
+from lthlib.engine import sources
 
 torch.set_num_threads(1)
-data.load("mnist5k")
+sources.load("mnist5k")
 
 w = torch.zeros(1, requires_grad=True)
 w.grad = torch.ones(1)  # without a backward pass, whose threads a fork would not take along

@@ -24,8 +24,9 @@ from torch.utils.data import DataLoader, Dataset
 from lthlib import specs
 from lthlib.bench import formats
 from lthlib.engine import arms, cohort, evaluation, machine, networks, pruning
-from lthlib.engine.data import EXAMPLES, FLAT, Data
+from lthlib.engine.data import FLAT, Data
 from lthlib.engine.feed import Feed
+from lthlib.engine.sources import EXAMPLES
 from lthlib.engine.train import OPTIMISERS
 from lthlib.lab import cost, provenance
 from lthlib.lab.cost import paces, peak

@@ -42,7 +42,7 @@ class Point:
 
 def train(spec: Spec, theta0: Theta, mask: Mask, reps: list[Rep], data: Data) -> tuple[Theta, Curves]:
     """Train f(x; m ⊙ θ) from θ₀ for `spec.iterations` steps, R networks at once; θ₀ and m are left as they are. For
-    example `theta_j, curves = train(spec, theta0, mask, [Rep("ticket", 0)], data.load("mnist5k"))`.
+    example `theta_j, curves = train(spec, theta0, mask, [Rep("ticket", 0)], sources.load("mnist5k"))`.
 
     Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves, as `evaluation.Record` has them: measured at
     iterations 0, `eval_every`, 2 `eval_every`, ... and after the last step. SpecError for data that do not fit.

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from lthlib import specs
-from lthlib.engine import data, machine
+from lthlib.engine import machine, sources
 from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.lab import task, workers
 from lthlib.lab.files import reason
@@ -90,7 +90,7 @@ def _close(client: Any) -> None:
 def _look(job: Job) -> tuple[str, int]:
     """The device of this worker and the size of a cohort, once the data and the store are seen to be there."""
     _check(job)
-    data.fetch(job.spec.data, job.where.data_root)
+    sources.fetch(job.spec.data, job.where.data_root)
     device = workers.choose_device(job.where.device, job.spec.precision)
     return device, workers.width(job.spec, device)
 

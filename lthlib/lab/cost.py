@@ -17,7 +17,8 @@ from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
 from lthlib.engine import arms, evaluation, networks, pruning
-from lthlib.engine.data import EXAMPLES, Data
+from lthlib.engine.data import Data
+from lthlib.engine.sources import EXAMPLES
 from lthlib.engine.train import training
 from lthlib.lab import workers
 from lthlib.lab.plan import chunks, hanging, missing, room

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lthlib import lease, specs
-from lthlib.engine import data
+from lthlib.engine import sources
 from lthlib.errors import LthError
 from lthlib.lab import checkpoint, cluster, task, workers
 from lthlib.lab.plan import AFTER, chunks, depth, hanging, missing, plan, room
@@ -51,7 +51,7 @@ def ready(spec: Spec, where: Where) -> tuple[Where, list[Rep]]:
         at_once = 1 if where.scheduler else where.workers * workers.width(spec, where.device)
         shelf.open(spec, need=room(spec, todo, at_once))
         if not where.scheduler:
-            data.fetch(spec.data, where.data_root)
+            sources.fetch(spec.data, where.data_root)
     return where, todo
 
 

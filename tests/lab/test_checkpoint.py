@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lthlib import specs
 from lthlib.core.streams import stream
-from lthlib.engine import arms, cohort, data, evaluation, machine, networks, pruning, train
+from lthlib.engine import arms, cohort, evaluation, machine, networks, pruning, sources, train
 from lthlib.errors import SpecError, StoreError
 from lthlib.lab import checkpoint, task, workers
 from lthlib.lab.plan import missing, plan, room
@@ -70,7 +70,7 @@ def test_resumed_is_uninterrupted(name, trials, choice):
         layer: (torch.rand(start[layer].shape, generator=stream(0, layer)) < 0.5).float()
         for layer in pruning.rates(spec)
     }
-    images = few(data.load("mnist5k", shape=networks.shape(spec.network)))
+    images = few(sources.load("mnist5k", shape=networks.shape(spec.network)))
     points = evaluation.evaluations(spec, *specs.span(spec, reps[0]))
     asked = sorted(choice.sample(points[1:], choice.randint(1, 2)))
     kept, seen, kills = None, [], asked[:]
@@ -97,7 +97,7 @@ def test_a_state_that_is_not_of_this_training_is_refused():
     spec, rep = SPECS["lenet"], Rep("ticket", 0)
     start = arms.initial(spec, [0])
     mask = {layer: torch.ones_like(start[layer]) for layer in pruning.rates(spec)}
-    images = few(data.load("mnist5k"))
+    images = few(sources.load("mnist5k"))
     first, *_, last = (point.state() for point in train.training(spec, start, mask, [rep], images))
     short = {name: value for name, value in first.items() if name != "optimiser.0"}
     other = first | {"theta.out.bias": torch.zeros(1, 11)}
@@ -293,7 +293,7 @@ def test_how_often_follows_the_clock_and_never_takes_more_than_a_fiftieth(finish
 
     monkeypatch.setattr(Store, "save_checkpoint", save)
     start = arms.initial(spec, [0])
-    kept = checkpoint.Checkpoint(Store(tmp_path), spec, [Rep("ticket", 0)], start, {}, data.load("mnist5k"), "cpu")
+    kept = checkpoint.Checkpoint(Store(tmp_path), spec, [Rep("ticket", 0)], start, {}, sources.load("mnist5k"), "cpu")
     while now[0] < 2_000:
         now[0] += 10
         kept.offer(lambda: {})
@@ -371,7 +371,7 @@ def stamps(store):
 def test_one_network_of_a_cohort_alone_has_another_checkpoint(finished, tmp_path):
     """What is left out of products follows from the masks of the whole cohort."""
     spec, _ = finished
-    start, images = arms.initial(spec, [0, 1]), data.load("mnist5k")
+    start, images = arms.initial(spec, [0, 1]), sources.load("mnist5k")
     store = Store(tmp_path).open(spec)
     reps = [Rep("ticket", 0), Rep("ticket", 1)]
     with machine.prepared():

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from lthlib import cli, specs
-from lthlib.engine import arms, cohort, data, machine, networks, pruning
+from lthlib.engine import arms, cohort, machine, networks, pruning, sources
 from lthlib.engine.train import train
 from lthlib.errors import LthError, StoreError
 from lthlib.lab import task, ticket_file
@@ -58,7 +58,7 @@ def test_a_ticket_exported_loaded_and_trained_gives_the_stored_curve_to_the_last
     mask, theta0, metadata = ticket_file.load(file)
     assert specs.key(specs.from_json(metadata["spec"])) == specs.key(spec)
     with machine.prepared():
-        images = data.load(spec.data, shape=networks.shape(network))
+        images = sources.load(spec.data, shape=networks.shape(network))
         _, curves = train(spec, cohort.stack([theta0]), cohort.stack([mask]), [REP], images)
     rows = store.rows(spec).query("arm == 'ticket' and round == 2")
     assert len(rows) == 4
