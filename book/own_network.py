@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits  # comes with mlxtend
 from torch import nn
 
 from lthlib.core import masks
-from lthlib.engine import cohort, data, machine, networks, tickets
+from lthlib.engine import arms, cohort, data, machine, networks
 from lthlib.engine.train import train
 from lthlib.evidence import curves
 from lthlib.lab import task, ticket_file
@@ -66,11 +66,11 @@ def remember(start, mask, reps):
 
 
 # --- tickets, and their control ---------------------------------------------------------------------------------------
-for found in tickets.find_winning_tickets(spec, trials, remember):
+for found in arms.tickets(spec, trials, remember):
     ticket = found  # the last round's, when the loop has ended
     if found.number in (3, 6):
         reps = [Rep("reinit", trial, found.number) for trial in trials]
-        remember(*tickets.BRANCHES["reinit"](spec, found, reps), reps)
+        remember(*arms.branch(spec, found, reps), reps)
 
 # --- what came out ----------------------------------------------------------------------------------------------------
 trainings = curves.summarise(pd.concat(measured))
@@ -79,5 +79,5 @@ print(table.round(1).to_string(na_rep=""))
 
 # --- a ticket as a file -----------------------------------------------------------------------------------------------
 if sys.argv[1:]:
-    mask, theta0 = cohort.rows(ticket.mask)[0], cohort.rows(tickets.initial(spec, trials))[0]
+    mask, theta0 = cohort.rows(ticket.mask)[0], cohort.rows(arms.initial(spec, trials))[0]
     print(ticket_file.save(sys.argv[1], spec, Rep("ticket", 0, ticket.number), mask, theta0))

@@ -1,4 +1,4 @@
-"""The command line: `lth run · cost · status · merge · gc · claims · export · bench`."""
+"""The command line: `lth run · cost · show · status · merge · gc · claims · export · bench`."""
 
 import argparse
 import json
@@ -8,12 +8,14 @@ from dataclasses import asdict, fields
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lthlib import specs
 from lthlib.errors import LthError, SpecError
 from lthlib.lab.store import Store, published
+from lthlib.lab.where import Where
 
 STORE = "store"
 
@@ -49,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="lth", description="Run, resume and read lottery ticket experiments.")
     top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(
-        title="commands", required=True, metavar="run | cost | status | merge | gc | claims | export | bench"
+        title="commands", required=True, metavar="run | cost | show | status | merge | gc | claims | export | bench"
     )
     run = commands.add_parser("run", help="train what an experiment still misses", description=_run.__doc__)
     run.add_argument(
@@ -61,8 +63,13 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
     cost = commands.add_parser("cost", help="how long that would take here", description=_cost.__doc__)
     cost.set_defaults(command=_cost)
-    for command in (run, cost):
+    show = commands.add_parser("show", help="each value of that, beside the paper's", description=_show.__doc__)
+    show.set_defaults(command=_show)
+    for command in (run, cost, show):
         _experiment(command)
+    for command in (run, cost):
+        command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+        command.add_argument("--workers", type=int, metavar="N", help="processes on a CPU (default: one per core)")
     status = commands.add_parser("status", help="what is stored and what is missing", description=_status.__doc__)
     status.set_defaults(command=_status)
     merge = commands.add_parser("merge", help="bring in what another machine has run", description=_merge.__doc__)
@@ -97,13 +104,13 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--store", default=STORE, metavar="DIR", help=f"folder of results (default: {STORE})")
     claims.add_argument("--store", metavar="DIR", help="folder of results (default: the committed ones)")
     export.set_defaults(store=None)
-    for command in (cost, status, claims, bench):
+    for command in (cost, show, status, claims, bench):
         command.add_argument("--json", action="store_true", help="as JSON")
     return top
 
 
 def _experiment(command: argparse.ArgumentParser) -> None:
-    """The options that say which experiment, and where it is trained."""
+    """The options that say which experiment."""
     command.add_argument("network", help=f"one of {', '.join(specs.PAPER)}")
     command.add_argument("--profile", default="quick", help=f"one of {', '.join(specs.PROFILES)} (default: quick)")
     for name, meaning in SIZES.items():
@@ -120,8 +127,6 @@ def _experiment(command: argparse.ArgumentParser) -> None:
         metavar="FIELD=VALUE",
         help=f"of {', '.join(OTHERS)}; warmup in iterations; repeatable",
     )
-    command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
-    command.add_argument("--workers", type=int, metavar="N", help="processes on a CPU (default: one per core)")
 
 
 def _settings() -> str:
@@ -169,39 +174,61 @@ OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", *specs
 
 def _run(options: argparse.Namespace) -> None:
     """Train what an experiment still misses, and store each training as it ends. May be stopped and started again."""
-    from lthlib.lab import cost, study
+    from lthlib.lab import cost, run
+    from lthlib.lab.plan import plan
 
     spec = _spec(options)
-    where = options.store, options.data_root, options.device, options.workers, options.scheduler
-    if study.ready(spec, *where)[2] and not options.scheduler:
-        print(cost.predict(spec, options.store, options.device, options.workers), file=sys.stderr)
-    study.run(spec, *where)
-    print(f"{len(study.plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")
+    where = Where(options.store, options.data_root, options.device, options.workers, options.scheduler)
+    where, todo = run.ready(spec, where)
+    if todo and not where.scheduler:
+        print(cost.predict(spec, where, todo), file=sys.stderr)
+    run.carry_out(spec, where, todo)
+    print(f"{len(plan(spec))} trainings of {spec.network} {specs.key(spec)} are stored in {options.store}")
 
 
 def _cost(options: argparse.Namespace) -> None:
     """Calibrate for a few seconds, then say what `lth run` with the same options would take: time, memory, disk."""
     from lthlib.lab import cost
 
-    found = cost.predict(_spec(options), options.store, options.device, options.workers)
+    where = Where(options.store, device=options.device, workers=options.workers)
+    found = cost.predict(_spec(options), where)
     print(json.dumps(asdict(found), indent=2) if options.json else found)
 
 
+def _show(options: argparse.Namespace) -> None:
+    """Each value that `lth run` with the same options would train with, the paper's beside it, and where it comes from:
+    the paper, one of its settings, the profile, the schedule that follows the iterations, an option, or `ours` where
+    the paper says nothing."""
+    asked = _asked(options)
+    spec, lines = specs.spec(**asked), specs.origins(**asked)
+    if options.json:
+        fields = [line._asdict() for line in lines]
+        print(json.dumps({"network": spec.network, "key": specs.key(spec), "fields": fields}, indent=2))
+    else:
+        print(specs.as_text(spec, lines))
+
+
 def _spec(options: argparse.Namespace) -> specs.Spec:
+    return specs.spec(**_asked(options))
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options say, as `specs.spec` takes it."""
     if options.profile == "published":
         raise SpecError(
             "the profile published trains nothing: it draws the committed results; choose quick, laptop or paper"
         )
     changes = {name: getattr(options, name) for name in (*SIZES, *NAMES)}
     arms = None if options.arms is None else options.arms.split(",")
-    return specs.spec(options.network, options.profile, options.setting, arms=arms, **changes, **dict(options.set))
+    experiment = {name: getattr(options, name) for name in ("network", "profile", "setting")}
+    return {**experiment, "arms": arms, **changes, **dict(options.set)}
 
 
 def _bench(options: argparse.Namespace) -> None:
     """Time our engine, a conventional loop of the same work and the bare products in it, turn about; or this release
     and another. Minutes."""
     from lthlib.bench import bench, releases
-    from lthlib.lab import study
+    from lthlib.lab.workers import choose_device
 
     known = dict.fromkeys(network for network, _ in bench.CASES)
     for name in options.networks:
@@ -212,7 +239,7 @@ def _bench(options: argparse.Namespace) -> None:
         say = (lambda line: None) if options.json else partial(print, flush=True)
         say(releases.HEAD)
         length = {network: bench.LENGTH.get(network, bench.SHORT) for network in known}
-        found = releases.compare(options.against, cases, length, study.choose_device(options.device), tell=say)
+        found = releases.compare(options.against, cases, length, choose_device(options.device), tell=say)
         return print(json.dumps(found, indent=1)) if options.json else None
     if options.json:
         print(json.dumps(bench.bench(cases, options.device, store=options.store), indent=1))
@@ -248,12 +275,13 @@ def _status(options: argparse.Namespace) -> None:
 
 def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
     """What there is to say about one experiment."""
-    from lthlib.lab import cost, study
+    from lthlib.lab import cost
+    from lthlib.lab.plan import plan
 
     rep = list(specs.Rep._fields)
     trainings = rows[rows["key"] == specs.key(spec)].drop_duplicates(rep)
     now = trainings[trainings["results_version"] == specs.RESULTS_VERSION]
-    missing = sorted(set(study.plan(spec)) - {specs.Rep(*one) for one in now[rep].itertuples(index=False)})
+    missing = sorted(set(plan(spec)) - {specs.Rep(*one) for one in now[rep].itertuples(index=False)})
     running = store.running(spec)
     each = now["seconds"].mean()  # of one training, alone in its process or a share of a cohort's
     if missing and now.empty:
@@ -267,7 +295,7 @@ def _state(store: Store, spec: specs.Spec, rows: pd.DataFrame) -> dict:
         "iterations": spec.iterations,
         "rewind": spec.rewind,
         "stored": len(now),
-        "planned": len(study.plan(spec)),
+        "planned": len(plan(spec)),
         "missing": len(missing),
         "running": [f"{unit}: {who}, since {who.since}" for unit, who in running.items()],
         "stale": len(trainings) - len(now),

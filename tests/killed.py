@@ -20,7 +20,8 @@ from pathlib import Path
 
 from lthlib import specs
 from lthlib.engine import data
-from lthlib.lab import store, study
+from lthlib.lab import store
+from lthlib.lab.run import run
 from tests.conftest import TINY
 
 SPEC = specs.spec("lenet", "quick", train_eval=50, arms=list(specs.ARMS), **TINY)
@@ -81,7 +82,7 @@ def child(path: Path, change: int | None) -> None:
         if change is not None:
             die_at(change)
         sys.stderr = io.StringIO()  # no bars
-        study.run(SPEC, path, workers=1)
+        run(SPEC, path, workers=1)
         code = 0
     except BaseException:
         sys.stderr = sys.__stderr__

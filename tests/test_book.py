@@ -100,7 +100,7 @@ def said(cell):
 def test_every_chapter_is_executed_twice_in_one_kernel(site):
     """As 'Run All' again does, with parameters injected; after all the chapters before it."""
     wanted = {"profile": "quick", **TINY, "store": str(site.parent / "store")}
-    cells = ["import lthlib.lab.study\nlthlib.lab.study.drive = None  # there is nothing left to train"]
+    cells = ["import lthlib.lab.run\nlthlib.lab.run.drive = None  # there is nothing left to train"]
     for chapter in pages.notebooks(ROOT):
         own, given = code(chapter), pages._given(ROOT / chapter, wanted)
         if given:
@@ -266,4 +266,4 @@ def test_papermill_with_a_bad_parameter_ends_in_one_clear_line(tmp_path, line, p
     done = subprocess.run([*command, "-p", *parameters.split()], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode
     assert line in done.stderr
-    assert "specs.py" not in done.stderr  # no traceback through the library
+    assert "experiment.py" not in done.stderr  # no traceback through the library

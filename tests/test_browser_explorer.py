@@ -13,7 +13,7 @@ from browser import Watched, chromium, served
 
 from lthlib import specs
 from lthlib.book import explorer, pages
-from lthlib.engine import tickets
+from lthlib.engine import pruning
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
@@ -107,7 +107,7 @@ def numbers(text):
 
 
 def test_the_label_says_round_level_and_count(page, found):
-    ladder = tickets.ladder(specs.spec("lenet", rounds=LAST))
+    ladder = pruning.ladder(specs.spec("lenet", rounds=LAST))
     assert page.locator("#lx-round").get_attribute("max") == str(LAST)
     for n in SOME:
         turn(page, n)

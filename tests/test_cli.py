@@ -1,6 +1,5 @@
 """The command line does what it says, and says in one line what it cannot do."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -8,7 +7,7 @@ import sys
 import pytest
 
 from lthlib import cli, specs
-from lthlib.lab import study
+from lthlib.lab.plan import plan
 
 SMALL = ["--rounds", "1", "--iterations", "20", "--trials", "1", "--workers", "1"]
 
@@ -46,12 +45,37 @@ def test_the_command_that_a_page_prints_asks_for_that_experiment(profile, networ
     asked = cli._spec(cli.parser().parse_args(words))
     assert program == "lth"
     assert specs.key(asked) == specs.key(spec)
-    assert study.plan(asked) == study.plan(spec)
+    assert plan(asked) == plan(spec)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["lenet"],
+        ["conv2", "--profile", "laptop", "--setting", "dropout", "--arms", "ticket"],
+        ["vgg19", "--profile", "paper", "--set", "drops=20,30", "--set", "augment=false", "--iterations", "900"],
+    ],
+)
+def test_what_show_prints_asks_for_the_same_experiment(words, capsys):
+    """Each of its values given as an option, at another profile."""
+
+    def shown(*words):
+        assert cli.main(["show", *words]) == 0
+        return capsys.readouterr().out
+
+    found = json.loads(shown(*words, "--json"))
+    lines = [line.split()[:2] for line in shown(*words).splitlines()[3:]]
+    assert [name for name, _ in lines] == [line["field"] for line in found["fields"]]
+    given = [(name, "" if (name, value) == ("drops", "none") else value) for name, value in lines]
+    options = [f"--{name}={value}" if name in specs.OPTIONS else f"--set={name}={value}" for name, value in given]
+    again = json.loads(shown(words[0], "--profile", "quick", *options, "--json"))
+    assert again["key"] == found["key"]
+    assert [line["value"] for line in again["fields"]] == [line["value"] for line in found["fields"]]
+    assert {line["source"] for line in again["fields"]} == {"option"}
 
 
 def test_every_field_of_a_spec_has_one_option():
     assert set(specs.OPTIONS) == {"arms", *cli.SIZES, *cli.NAMES}
-    assert set(specs.COUNTED_IN) <= {f.name for f in dataclasses.fields(specs.Spec)}
 
 
 def test_status_counts_what_is_stored_and_missing(store, capsys):
@@ -129,6 +153,8 @@ def test_export_packs_each_experiment_into_a_file_that_claims_can_read(store, tm
         ("unknown arm 'luck'", ["run", "lenet", "--arms", "ticket,luck"]),
         ("trials must be at least 1", ["run", "lenet", "--trials", "0"]),
         ("unknown data 'svhn'", ["run", "lenet", "--data", "svhn"]),
+        ("unknown setting 'dropout' of lenet; choose from none", ["show", "lenet", "--setting", "dropout"]),
+        ("the profile published trains nothing", ["show", "lenet", "--profile", "published"]),
         ("the device 'cuda:77' is not available", ["run", "lenet", "--device", "cuda:77"]),
         ("workers must be at least 1", ["run", "lenet", "--workers", "0"]),
         ("there is no store at nowhere", ["status", "--store", "nowhere"]),
@@ -159,7 +185,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lthlib.lab.study.run", interrupted)
+    monkeypatch.setattr("lthlib.lab.run.carry_out", interrupted)
     assert cli.main(["run", "lenet"]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 

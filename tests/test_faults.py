@@ -24,12 +24,14 @@ from hypothesis import strategies as st
 from lthlib import cli, lease, specs
 from lthlib.book import chapters
 from lthlib.errors import LthError, SpecError, StoreError
-from lthlib.lab import maintenance, study
+from lthlib.lab import maintenance
+from lthlib.lab.plan import missing, plan
+from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from tests import killed
+from tests.lab.test_run import assert_same
 from tests.lab.test_store import ARRAYS, REP, one_training
 from tests.lab.test_store import SPEC as QUICK
-from tests.lab.test_study import assert_same
 from tests.test_lease import written
 
 pytestmark = pytest.mark.faults
@@ -43,7 +45,7 @@ ROOT = Path(__file__).parents[1]
 def undisturbed(tmp_path_factory):
     """The rows of the experiment, run without any fault."""
     store = tmp_path_factory.mktemp("undisturbed")
-    study.run(SPEC, store, workers=1)
+    run(SPEC, store, workers=1)
     return Store(store).rows(SPEC)
 
 
@@ -68,7 +70,7 @@ def until(true, seconds=60, process=None):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_at_fifty_random_moments_a_study_is_as_if_never_interrupted(tmp_path):
-    study.run(killed.SPEC, tmp_path / "undisturbed", workers=1)
+    run(killed.SPEC, tmp_path / "undisturbed", workers=1)
     command = [sys.executable, "-m", "tests.killed", str(tmp_path / "killed"), "0", "50"]
     often = {**os.environ, "LTH_CHECKPOINT_SECONDS": "0"}  # at every evaluation
     done = subprocess.run(command, cwd=ROOT, env=often, capture_output=True, text=True)
@@ -80,7 +82,7 @@ def test_killed_at_fifty_random_moments_a_study_is_as_if_never_interrupted(tmp_p
     expected = Store(tmp_path / "undisturbed").rows(killed.SPEC)
     for n in range(studies):
         found = Store(tmp_path / "killed" / str(n), strict=True)
-        assert study.missing(killed.SPEC, found) == []
+        assert missing(killed.SPEC, found) == []
         when = ["seconds", "finished"]
         pd.testing.assert_frame_equal(found.rows().drop(columns=when), expected.drop(columns=when), check_exact=True)
 
@@ -138,25 +140,25 @@ def cluster(tmp_path):
 def completed(process):
     out, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    assert f"{len(study.plan(SPEC))} trainings of lenet {specs.key(SPEC)} are stored" in out
+    assert f"{len(plan(SPEC))} trainings of lenet {specs.key(SPEC)} are stored" in out
     return said
 
 
 def test_a_worker_killed_in_a_task_costs_that_task_and_one_that_joins_late_helps(cluster, undisturbed):
-    run = cluster.submit()
+    asking = cluster.submit()
     first = cluster.worker(slow=1.5)
-    until(cluster.trained, process=run)
+    until(cluster.trained, process=asking)
     second = cluster.worker()
-    until(lambda: any(pid == second.pid for pid, _ in cluster.trained()), process=run)
+    until(lambda: any(pid == second.pid for pid, _ in cluster.trained()), process=asking)
     shelf, trial = Store(cluster.store), [specs.Rep("ticket", t) for t in range(2)]
-    units = [*trial, *(rep for rep in study.plan(SPEC) if rep.arm not in specs.TRUNKS)]
+    units = [*trial, *(rep for rep in plan(SPEC) if rep.arm not in specs.TRUNKS)]
     held = [shelf.lease_file(SPEC, rep) for rep in units]
-    until(lambda: any((who := lease.read(file)) and who.pid == first.pid for file in held), process=run)
+    until(lambda: any((who := lease.read(file)) and who.pid == first.pid for file in held), process=asking)
     first.kill()
-    completed(run)
+    completed(asking)
     assert_same(shelf.rows(SPEC), undisturbed)
     times = Counter(rep for _, rep in cluster.trained())
-    assert set(times) == set(map(str, study.plan(SPEC)))
+    assert set(times) == set(map(str, plan(SPEC)))
     assert sum(times.values()) <= len(times) + 1  # killed between the training and its storing
     assert not list(cluster.store.rglob(f".*{lease.SUFFIX}"))
 
@@ -164,18 +166,18 @@ def test_a_worker_killed_in_a_task_costs_that_task_and_one_that_joins_late_helps
 def test_the_same_study_submitted_twice_to_a_cluster_trains_nothing_twice(cluster, undisturbed):
     for _ in range(2):
         cluster.worker()
-    for run in [cluster.submit(), cluster.submit()]:
-        completed(run)
+    for asking in [cluster.submit(), cluster.submit()]:
+        completed(asking)
     assert_same(Store(cluster.store).rows(SPEC), undisturbed)
-    assert sorted(rep for _, rep in cluster.trained()) == sorted(map(str, study.plan(SPEC)))
+    assert sorted(rep for _, rep in cluster.trained()) == sorted(map(str, plan(SPEC)))
 
 
 def test_a_scheduler_that_goes_away_is_one_line_and_what_is_stored_stays(cluster, undisturbed):
-    run, worker = cluster.submit(), cluster.worker()
-    until(lambda: len(cluster.trained()) > 1, process=run)
+    asking, worker = cluster.submit(), cluster.worker()
+    until(lambda: len(cluster.trained()) > 1, process=asking)
     cluster.scheduler.kill()
-    said = run.communicate(timeout=60)[1]
-    assert run.returncode == 2, said
+    said = asking.communicate(timeout=60)[1]
+    assert asking.returncode == 2, said
     lines = [line for line in said.splitlines() if line.startswith("lth: ")]
     assert lines[-1].startswith(
         f"lth: the scheduler at {cluster.address} is gone: what is stored stays; start one and "
@@ -185,17 +187,17 @@ def test_a_scheduler_that_goes_away_is_one_line_and_what_is_stored_stays(cluster
     worker.wait()
     stored = {file: file.stat().st_mtime_ns for file in cluster.store.rglob("*.parquet")}
     assert len(stored) > 1
-    study.run(SPEC, cluster.store, workers=1)
+    run(SPEC, cluster.store, workers=1)
     assert all(file.stat().st_mtime_ns == then for file, then in stored.items())
     assert_same(Store(cluster.store).rows(SPEC), undisturbed)
 
 
 def test_a_cluster_without_workers_is_waited_for_and_said(cluster):
-    run = cluster.submit()
+    asking = cluster.submit()
     said = []
-    until(lambda: said.append(run.stderr.readline()) or "waiting for a worker of tcp://" in said[-1])
-    run.send_signal(signal.SIGINT)
-    assert run.wait(timeout=30) == 130
+    until(lambda: said.append(asking.stderr.readline()) or "waiting for a worker of tcp://" in said[-1])
+    asking.send_signal(signal.SIGINT)
+    assert asking.wait(timeout=30) == 130
 
 
 # -------------------------------------------------------------------------------------------------------- full, locked
@@ -227,8 +229,8 @@ def test_a_disk_that_fills_up_and_one_that_may_only_be_read_are_one_line_each(un
 import contextlib, io, json, subprocess, sys
 from pathlib import Path
 from lthlib import cli
-from lthlib.lab import cost, study
-study.room = lambda *_: 0  # else it would be told beforehand
+from lthlib.lab import cost, run
+run.room = lambda *_: 0  # else it would be told beforehand
 cost.predict = lambda *_: "not calibrated"
 
 def mount(*options):
@@ -242,17 +244,17 @@ def lth(*arguments):
     files = sorted(str(path) for path in Path({str(disk)!r}).rglob("*") if path.is_file())
     print(json.dumps([status, lines, files]))
 
-run, store = {asked("STORE")[3:]!r}, {str(disk)!r} + "/store"
-run = [store if word == "STORE" else word for word in run] + ["--workers", "1", "--device", "cpu"]
+words, store = {asked("STORE")[3:]!r}, {str(disk)!r} + "/store"
+words = [store if word == "STORE" else word for word in words] + ["--workers", "1", "--device", "cpu"]
 mount("-t", "tmpfs", "-o", "size=3m", "none")
-lth(*run)
+lth(*words)
 lth("status", "--store", store)
 mount("-o", "remount,size=64m")
-lth(*run)
+lth(*words)
 mount("-o", "remount,ro")
-lth(*run)
+lth(*words)
 lth("status", "--store", store)
-lth(*run, "--trials", "3")
+lth(*words, "--trials", "3")
 lth("merge", {str(other)!r}, "--store", store)
 lth("export", "--store", store, "--to", {str(results)!r})
 """
@@ -279,12 +281,12 @@ def test_a_limit_on_the_size_of_files_is_one_line_and_the_rest_resumes(undisturb
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))  # weights have 1 MB
     try:
         with pytest.raises(StoreError, match="cannot write ticket trial 0 round 0 .*File too large") as error:
-            study.run(SPEC, tmp_path, workers=1)
+            run(SPEC, tmp_path, workers=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "\n" not in str(error.value)
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["spec.json"]
-    study.run(SPEC, tmp_path, workers=1)
+    run(SPEC, tmp_path, workers=1)
     assert_same(Store(tmp_path).rows(SPEC), undisturbed)
 
 
@@ -498,7 +500,7 @@ def test_a_damaged_file_of_a_store_is_said_made_again_and_not_deleted(kind, how,
         assert cli.main(["status", "--store", "store"]) == 0
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        study.run(spec, desk / "store", workers=1)
+        run(spec, desk / "store", workers=1)
     aside = file.with_name(f"{file.name}.aside")
     if kind in ("description", "lease"):  # which say nothing that is not known otherwise
         assert said == []
@@ -573,7 +575,8 @@ def test_no_damage_to_any_file_of_a_store_makes_a_reader_crash(small, tmp_path, 
             lambda: store.running(spec),
             lambda: maintenance.orphans(store),
             lambda: maintenance.merge(Store(tmp_path / "into"), store),
-            lambda: study.missing(spec, store),
+            lambda: missing(spec, store),
+            lambda: store.set_aside(spec, plan(spec)),
         ):
             try:
                 read()

@@ -12,10 +12,11 @@ from torch import nn
 from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import cohort, data, feed, networks, slim, tickets
+from lthlib.engine import arms, cohort, data, feed, networks, pruning, slim
 from lthlib.engine.train import train
 from lthlib.errors import DataError, SpecError
-from lthlib.lab import study, ticket_file
+from lthlib.lab import ticket_file
+from lthlib.lab.run import run
 from lthlib.specs import Rep, Spec
 
 EXAMPLE = Path(__file__).parents[1] / "book" / "own_network.py"
@@ -65,9 +66,9 @@ def naive(net, spec, rep, start, mask, images):
 def test_a_flat_network_of_ones_own_is_trained_as_autograd_says(activation, digits):
     networks.register("flat", lambda width: Flat(activation=activation), data.FLAT)
     spec = Spec("flat", data="mnist5k", **SIZES)
-    start = tickets.initial(spec, [0])
+    start = arms.initial(spec, [0])
     mask = {
-        name: (torch.rand(start[name].shape, generator=stream(0, name)) < 0.3).float() for name in tickets.rates(spec)
+        name: (torch.rand(start[name].shape, generator=stream(0, name)) < 0.3).float() for name in pruning.rates(spec)
     }
     assert slim.live(spec, mask, digits)[0] == {}
     rep = Rep("ticket", 0)
@@ -92,7 +93,7 @@ def test_real_numbers_and_three_classes_will_do():
         curves.append(found)
         return theta_j
 
-    rounds = list(tickets.find_winning_tickets(spec, [0, 1], remember))
+    rounds = list(arms.tickets(spec, [0, 1], remember))
     assert [masks.survivors(r.mask)[1]["out.weight"] for r in rounds] == [60, 54]
     assert all((found["test_acc"][-1] > 80).all() for found in curves)
 
@@ -102,9 +103,9 @@ def test_lenet_under_another_name_keeps_its_written_gradient_and_takes_other_dat
     mine = data.own("mine", digits.pixels, digits.labels, digits.n_train, digits.n_valid)
     curves = []
     for spec, images in ((Spec("mine", data="mine", **SIZES), mine), (Spec("lenet", data="mnist5k", **SIZES), digits)):
-        start = tickets.initial(spec, [0])
+        start = arms.initial(spec, [0])
         assert isinstance(cohort.of(spec, start), cohort.Dense)
-        curves.append(train(spec, start, masks.ones(start, tickets.rates(spec)), [Rep("ticket", 0)], images)[1])
+        curves.append(train(spec, start, masks.ones(start, pruning.rates(spec)), [Rep("ticket", 0)], images)[1])
     assert torch.equal(curves[0]["test_loss"], curves[1]["test_loss"])
     replace(specs.spec("lenet"), data="mine")
 
@@ -180,8 +181,8 @@ def test_what_does_not_fit_is_told_before_training(digits, tmp_path):
     with pytest.raises(SpecError, match=r"augment is for images of the shape \(3, 32, 32\)"):
         train(Spec("flat", data="mnist5k", augment=True, **SIZES), {}, {}, reps, digits)
     with pytest.raises(SpecError, match="there is no network 'nobody': networks.register yours"):
-        tickets.initial(Spec("nobody"), [0])
+        arms.initial(Spec("nobody"), [0])
     with pytest.raises(DataError, match="there is no data set 'mine' to load, only mnist, .*; give yours to train"):
-        study.run(Spec("flat", data="mine", **SIZES), tmp_path, workers=1)
+        run(Spec("flat", data="mine", **SIZES), tmp_path, workers=1)
     with pytest.raises(SpecError, match="lenet takes mnist or mnist5k, not cifar10"):
         Spec("lenet", data="cifar10")

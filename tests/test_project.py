@@ -125,14 +125,14 @@ def test_an_old_python_is_refused_in_one_line(tmp_path, script):
 
 
 def test_the_sizes_in_the_prose_are_those_of_the_profiles():
-    study = pytest.importorskip("lthlib.lab.study")
+    plan = pytest.importorskip("lthlib.lab.plan").plan
     rows = re.findall(
         r"^\| `(\w+)` \| [^|]*\| (\d+) \| (\d+) \| ([\d,]+) \| ([\d,]+) \|", text("book/reproduce.md"), re.M
     )
     assert [row[0] for row in rows] == [name for name in specs.PROFILES if name != "published"]
     for name, *numbers in rows:
         spec = specs.spec("lenet", name)
-        sizes = [spec.trials, spec.rounds, spec.iterations, len(study.plan(spec))]
+        sizes = [spec.trials, spec.rounds, spec.iterations, len(plan(spec))]
         assert [int(n.replace(",", "")) for n in numbers] == sizes, name
 
 

@@ -11,18 +11,20 @@ from lthlib import cli, specs
 from lthlib.book import tables
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import cohort, data, machine, networks, tickets, train
+from lthlib.engine import arms, cohort, data, machine, networks, pruning, train
 from lthlib.engine.feed import draws
 from lthlib.errors import StoreError
 from lthlib.evidence import matching
 from lthlib.evidence.curves import summarise
-from lthlib.lab import study, task, ticket_file
+from lthlib.lab import task, ticket_file, workers
+from lthlib.lab.plan import missing, plan, room
+from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from lthlib.specs import OPENING, Rep
 from tests import oracle
 from tests.conftest import TINY
 from tests.engine.test_train import CLOSE, NARROW
-from tests.lab.test_study import assert_same, science
+from tests.lab.test_run import assert_same, science
 
 WHOLE = {"arms": ["ticket"], "rewind": 4}  # an evaluation; 6 iterations, one every 4
 SPECS = {
@@ -40,8 +42,8 @@ def images(spec):
 
 
 def opening(spec, trials):
-    start = tickets.initial(spec, trials)
-    dense = masks.ones(start, tickets.rates(spec))
+    start = arms.initial(spec, trials)
+    dense = masks.ones(start, pruning.rates(spec))
     return train.train(spec, start, dense, [Rep(OPENING, t) for t in trials], images(spec))
 
 
@@ -51,15 +53,15 @@ def test_the_opening_ends_where_the_dense_network_is_at_iteration_k(spec, monkey
     computing, at_k = [], {}
     of = cohort.of
     monkeypatch.setattr(cohort, "of", lambda spec, theta: computing.append(theta) or of(spec, theta))
-    monkeypatch.setattr(train.compact, "live", lambda spec, mask, data: ({}, data))  # so that `computing` is whole
+    monkeypatch.setattr(train.slim, "live", lambda spec, mask, data: ({}, data))  # so that `computing` is whole
     theta_k, before = opening(spec, [1])
 
     def watch(i):
         if i == spec.rewind:
             at_k.update({name: value.clone() for name, value in computing[-1].items()})
 
-    start = tickets.initial(spec, [1])
-    dense = masks.ones(start, tickets.rates(spec))
+    start = arms.initial(spec, [1])
+    dense = masks.ones(start, pruning.rates(spec))
     _, curves = train.train(spec, start, dense, [Rep("ticket", 1)], images(spec), watch)
     assert set(at_k) == set(theta_k) == set(start)
     for name, value in theta_k.items():
@@ -77,7 +79,7 @@ def test_a_rewound_ticket_trains_as_the_naive_loop_does_from_iteration_k(spec, k
     theta_k, _ = opening(spec, [0])
     mask = {
         name: (torch.rand(theta_k[name].shape, generator=stream(0, name)) < 0.3).float()
-        for name in tickets.prunable(spec)
+        for name in pruning.prunable(spec)
     }
     theta_j, curves = train.train(spec, theta_k, mask, [rep], images(spec))
     every = [i for i in range(0, spec.iterations, spec.eval_every) if i > k]
@@ -98,16 +100,16 @@ def test_every_round_but_the_first_starts_from_theta_k_under_its_mask(tmp_path):
         starts.append((start, mask, reps))
         return train.train(spec, start, mask, reps, images(spec))[0]
 
-    rounds = list(tickets.find_winning_tickets(spec, [0, 1], remember))
-    theta0, (theta_k, _) = tickets.initial(spec, [0, 1]), opening(spec, [0, 1])
-    arms = [[(r.arm, r.round) for r in reps] for _, _, reps in starts]
-    assert arms == [[(arm, n)] * 2 for arm, n in ((OPENING, 0), ("ticket", 0), ("ticket", 1), ("ticket", 2))]
+    rounds = list(arms.tickets(spec, [0, 1], remember))
+    theta0, (theta_k, _) = arms.initial(spec, [0, 1]), opening(spec, [0, 1])
+    trained = [[(r.arm, r.round) for r in reps] for _, _, reps in starts]
+    assert trained == [[(arm, n)] * 2 for arm, n in ((OPENING, 0), ("ticket", 0), ("ticket", 1), ("ticket", 2))]
     for (start, mask, _), expected in zip(starts, (theta0, theta0, theta_k, theta_k), strict=True):
         for name in theta0:
             m = mask.get(name, torch.ones(()))
             assert torch.equal(start[name] * m, expected[name] * m)  # bit-equal
     assert [r.number for r in rounds] == [0, 1, 2]
-    m = masks.prune(rounds[0].theta_j, rounds[0].mask, tickets.rates(spec))
+    m = masks.prune(rounds[0].theta_j, rounds[0].mask, pruning.rates(spec))
     assert all(torch.equal(rounds[1].mask[name], m[name]) for name in m)
 
 
@@ -121,18 +123,18 @@ ASKED = {**TINY, "branch_step": 1, "train_eval": 50, "reinits": 1, "randoms": 1,
 def finished(tmp_path_factory):
     """A small experiment with tickets reset to iteration 7."""
     spec, store = specs.spec("lenet", "quick", rewind=7, **ASKED), tmp_path_factory.mktemp("rewind") / "store"
-    study.run(spec, store, workers=1)
+    run(spec, store, workers=1)
     return spec, Store(store)
 
 
 def test_the_plan_has_one_opening_per_trial_and_without_rewinding_none(finished):
     spec, store = finished
     paper = dataclasses.replace(spec, rewind=0)
-    plan = study.plan(spec)
-    assert plan[:2] == [Rep(OPENING, 0), Rep(OPENING, 1)]
-    assert plan[2:] == study.plan(paper)
-    assert study.missing(spec, store) == []
-    assert study.room(spec, plan) > study.room(paper, study.plan(paper))
+    every = plan(spec)
+    assert every[:2] == [Rep(OPENING, 0), Rep(OPENING, 1)]
+    assert every[2:] == plan(paper)
+    assert missing(spec, store) == []
+    assert room(spec, every) > room(paper, plan(paper))
 
 
 def test_curves_begin_where_training_does(finished):
@@ -147,7 +149,7 @@ def test_curves_begin_where_training_does(finished):
 def test_the_dense_network_is_that_without_rewinding_and_tickets_are_not(finished, tmp_path):
     spec, store = finished
     paper = dataclasses.replace(spec, rewind=0, rounds=1, trials=1, arms=("ticket",))
-    study.run(paper, tmp_path, workers=1)
+    run(paper, tmp_path, workers=1)
     ours, theirs = store.rows(spec).query("arm == 'ticket' and trial == 0"), Store(tmp_path).rows(paper)
     dense = [science(rows[rows["round"] == 0]).drop(columns="key").reset_index(drop=True) for rows in (ours, theirs)]
     pd.testing.assert_frame_equal(*dense, check_exact=True)
@@ -157,19 +159,19 @@ def test_the_dense_network_is_that_without_rewinding_and_tickets_are_not(finishe
 
 def test_killed_and_resumed_is_as_uninterrupted(finished, tmp_path):
     spec, store = finished
-    study.run(spec, tmp_path, workers=1)
+    run(spec, tmp_path, workers=1)
     for lost in ("opening-t1-*", "ticket-t1-r02-*", "reinit-t0-r01-*", "ticket-t0-r01-*"):
         for file in tmp_path.rglob(lost):
             file.unlink()
-    assert len(study.missing(spec, Store(tmp_path))) == 4
-    study.run(spec, tmp_path, workers=2)
+    assert len(missing(spec, Store(tmp_path))) == 4
+    run(spec, tmp_path, workers=2)
     assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
 def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
     spec, store = finished
-    monkeypatch.setattr(study, "width", lambda spec, device: 100)
-    study.run(spec, tmp_path, workers=1)
+    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
+    run(spec, tmp_path, workers=1)
     pd.testing.assert_frame_equal(
         science(Store(tmp_path).rows(spec)), science(store.rows(spec)), check_exact=False, rtol=1e-4, atol=1e-6
     )
@@ -190,7 +192,7 @@ def test_an_exported_ticket_starts_at_theta_k_and_trains_to_the_stored_curve(fin
         assert lth("export", "lenet", "--trial", 1, "--round", n, file, "--store", store.path) == 0
         mask, theta, metadata = ticket_file.load(file)
         assert metadata["rewind"] == str(k)
-        kept = task.recall(store, spec, [Rep(OPENING, 1)])[1] if k else tickets.initial(spec, [1])
+        kept = task.recall(store, spec, [Rep(OPENING, 1)])[1] if k else arms.initial(spec, [1])
         assert all(torch.equal(value, kept[name][0]) for name, value in theta.items())
         with machine.prepared():
             _, curves = train.train(spec, cohort.stack([theta]), cohort.stack([mask]), [rep], images(spec))
@@ -209,8 +211,8 @@ def test_status_counts_openings_and_says_the_rewind(finished, capsys):
     spec, store = finished
     assert lth("status", "--store", store.path, "--json") == 0
     (line,) = json.loads(capsys.readouterr().out)
-    plan = study.plan(spec)
-    assert (line["stored"], line["planned"], line["missing"], line["rewind"]) == (len(plan), len(plan), 0, 7)
+    planned = len(plan(spec))
+    assert (line["stored"], line["planned"], line["missing"], line["rewind"]) == (planned, planned, 0, 7)
     assert line["by_arm"] == {"ticket": 6, "reinit": 4, "random": 4, OPENING: 2}
     assert lth("status", "--store", store.path) == 0
     assert "2 opening" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pandas
 import torch
 
 import lthlib.book.figures
-import lthlib.lab.study
+import lthlib.lab.run
 from lthlib.engine import data
 
 torch.set_num_threads(1)

@@ -23,14 +23,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from lthlib import specs
 from lthlib.bench import formats
-from lthlib.engine import cohort, evaluation, machine, networks, tickets
+from lthlib.engine import arms, cohort, evaluation, machine, networks, pruning
 from lthlib.engine.data import EXAMPLES, FLAT, Data
 from lthlib.engine.feed import Feed
 from lthlib.engine.train import OPTIMISERS
-from lthlib.lab import cost, provenance, study
+from lthlib.lab import cost, provenance
 from lthlib.lab.cost import paces, peak
 from lthlib.lab.store import Store
-from lthlib.lab.study import pool
+from lthlib.lab.workers import choose_device, pool, processes
 from lthlib.specs import Rep, Spec
 
 CASES = (("lenet", "fp32"), *((f"conv{n}", p) for n in (2, 4, 6) for p in ("fp32", "bf16")), ("resnet20", "bf16"))
@@ -46,7 +46,7 @@ def bench(
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict:
     """Everything below, as `lth bench --json` prints it."""
-    device = study.choose_device(device)
+    device = choose_device(device)
     found = {
         "machine": about(device),
         "speed": [],
@@ -78,7 +78,7 @@ def about(device: str) -> dict:
             kind = torch.bfloat16 if precision == "bf16" else torch.float32
             a, b = torch.rand(2, 2048, 2048, device=device).to(kind)
             best[precision] = round(2 * 2048**3 / _median(lambda a=a, b=b: a @ b, device, 7) / 1e9)
-    about = {"cores": study.processes(None, "cpu", [None] * 1_000), "versions": json.loads(provenance.versions())}
+    about = {"cores": processes(None, "cpu"), "versions": json.loads(provenance.versions())}
     made = {"made": datetime.now(UTC).date().isoformat(), "commit": provenance.COMMIT}
     name = provenance.processor() if device == "cpu" else provenance.device_name(device)
     return {"device": name, **about, "system": platform.system(), "gflops": best, **made}
@@ -89,14 +89,14 @@ def speed(spec: Spec, device: str, turns: int) -> dict:
     one run, medians; of the bare products; and the shares they make."""
     spec = replace(spec, train_eval=1)  # both evaluate validation and test images
     length = LENGTH.get(spec.network, SHORT)
-    processes = study.processes(None, device, [None] * 1_000)
+    count = processes(None, device)
     ours, theirs, bare = [], [], []
-    with pool(processes, device) as run:
+    with pool(count, device) as run:
         for _ in range(turns):
-            ours += together(run, processes, spec, length, device)
+            ours += together(run, count, spec, length, device)
             theirs += conventional(replace(spec, precision="fp32"), length, device)
-            bare += run(products, [spec] * processes, [device] * processes)
-        used = [held + cost.images(spec) for held in run(peak, [device] * processes)]
+            bare += run(products, [spec] * count, [device] * count)
+        used = [held + cost.images(spec) for held in run(peak, [device] * count)]
     pace, usual = statistics.median(ours), statistics.median(theirs)
     product, operations = statistics.median(seconds for seconds, _ in bare), bare[0][1]
     return {
@@ -105,11 +105,11 @@ def speed(spec: Spec, device: str, turns: int) -> dict:
         "ours_ms": 1000 * pace,
         "conventional_ms": 1000 * usual,
         "ratio": usual / pace,
-        "products_ms": 1000 * product / processes,
-        "share": product / processes / pace,
-        "gflops": operations / pace / 1e9 / processes,
+        "products_ms": 1000 * product / count,
+        "share": product / count / pace,
+        "gflops": operations / pace / 1e9 / count,
         "memory": max(used),
-        "processes": processes,
+        "processes": count,
     }
 
 
@@ -129,7 +129,7 @@ def cores(spec: Spec, device: str) -> list[dict]:
     """Trainings per second relative to one process, for 1, 2, 4, ... processes up to the cores; nothing for a GPU."""
     if device != "cpu":
         return []
-    most = study.processes(None, device, [None] * 1_000)
+    most = processes(None, device)
     counts = [n for n in (1, 2, 4, 8, 16, 32, 64) if n < most] + [most]
     length = LENGTH.get(spec.network, SHORT)
     with pool(most, device) as run:
@@ -147,8 +147,8 @@ def parts(spec: Spec, device: str) -> list[dict]:
     spec = replace(spec, train_eval=1)
     length = LENGTH.get(spec.network, SHORT)
     images = cost.scaled(spec, length, device).to(device)
-    theta = {name: value.to(device) for name, value in tickets.initial(spec, [0]).items()}
-    mask = {name: torch.ones_like(theta[name]) for name in tickets.rates(spec)}
+    theta = {name: value.to(device) for name, value in arms.initial(spec, [0]).items()}
+    mask = {name: torch.ones_like(theta[name]) for name in pruning.rates(spec)}
     rep, split = Rep("ticket", 0), images.split(spec.seed, 0)
     with machine.prepared():
         nets = cohort.of(spec, theta)
@@ -197,7 +197,7 @@ def saved(store: Store) -> list[dict]:
     if not found:
         return []
     spec = max(found, key=lambda spec: sum(store.has(spec, Rep("ticket", 0, n)) for n in range(spec.rounds + 1)))
-    theta = tickets.initial(spec, [0])
+    theta = arms.initial(spec, [0])
     found = []
     with machine.prepared():
         for n in range(spec.rounds + 1):
@@ -205,7 +205,7 @@ def saved(store: Store) -> list[dict]:
             if not store.has(spec, rep):
                 break
             kept = store.arrays(spec, rep)
-            mask = {name: torch.from_numpy(kept[f"mask.{name}"])[None].float() for name in tickets.rates(spec)}
+            mask = {name: torch.from_numpy(kept[f"mask.{name}"])[None].float() for name in pruning.rates(spec)}
             files = formats.stored(*({name: value[0] for name, value in t.items()} for t in (theta, mask)))
             left = sum(int(m.sum()) for m in mask.values())
             turns = [[_pace(spec, None), _pace(spec, mask)] for _ in range(3)]
@@ -214,7 +214,7 @@ def saved(store: Store) -> list[dict]:
                 {
                     "key": specs.key(spec),
                     "round": n,
-                    "remaining": 100 * left / tickets.weights(spec),
+                    "remaining": 100 * left / pruning.weights(spec),
                     "dense_ms": 1000 * dense,
                     "ms": 1000 * pace,
                     "files": json.loads(files.to_json(orient="records")),
@@ -294,9 +294,9 @@ def _loaders(spec: Spec, images: Data) -> tuple[DataLoader, DataLoader]:
 
 def _network(spec: Spec, device: str) -> tuple[nn.Module, torch.optim.Optimizer]:
     net = networks.build(spec).to_empty(device=device)
-    (theta,) = cohort.rows(tickets.initial(spec, [0]))
+    (theta,) = cohort.rows(arms.initial(spec, [0]))
     net.load_state_dict(theta, strict=False)
-    for name in tickets.prunable(spec):
+    for name in pruning.prunable(spec):
         layer = net.get_submodule(name.removesuffix(".weight"))
         prune.custom_from_mask(layer, "weight", torch.ones_like(layer.weight))
     if spec.optimiser == "adam":

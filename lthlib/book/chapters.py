@@ -17,38 +17,40 @@ from lthlib import specs
 from lthlib.book import speed_page, tables
 from lthlib.book.html_table import Table
 from lthlib.book.style import listed
-from lthlib.engine import tickets
 from lthlib.errors import SpecError, StoreError
 from lthlib.evidence import claims, matching
 from lthlib.evidence.curves import summarise
 from lthlib.evidence.verdicts import VERDICTS
-from lthlib.lab import anatomy, study
+from lthlib.lab import anatomy
 from lthlib.lab import provenance as made_by
 from lthlib.lab.cost import duration
+from lthlib.lab.plan import plan
+from lthlib.lab.run import carry_out, ready
 from lthlib.lab.store import Store, published
+from lthlib.lab.where import Where
+from lthlib.lab.workers import choose_device
 from lthlib.specs import Rep, Spec
+from lthlib.specs import arms as arms_of_the_paper
 from lthlib.specs.columns import COLUMNS, TRAINING
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment that a chapter draws; `spec` is None where it draws the committed one."""
+    """An experiment that a chapter draws, and where it is run; both are None where it draws the committed one."""
 
     network: str
     spec: Spec | None
+    where: Where | None
     store: Store
-    data_root: str | None
-    device: str
     setting: str | None = None
     variation: Mapping[str, Any] | None = None
-    scheduler: str | None = None
 
     def rows(self) -> pd.DataFrame:
         """One row per evaluation: the committed ones, or those asked for, after training what is missing."""
         if self.spec is None:
             return _best(self)
-        study.run(self.spec, self.store.path, self.data_root, self.device, scheduler=self.scheduler)
-        asked = pd.DataFrame(study.plan(self.spec))
+        carry_out(self.spec, *ready(self.spec, self.where))
+        asked = pd.DataFrame(plan(self.spec))
         rows = self.store.rows(self.spec).merge(asked, on=list(asked.columns))
         if len(rows.drop_duplicates(list(asked.columns))) < len(asked):
             raise StoreError(f"the store {self.store.path} has lost rows of {specs.key(self.spec)}: run again")
@@ -129,18 +131,20 @@ def experiment(
     """The experiment that a chapter's parameters describe. Raises SpecError, in one line, if they describe none.
 
     `setting` and `variation` say which of the paper's experiments it is (`specs.spec`); the workers of a Dask
-    `scheduler`, if there is one, train it (`study.run`). `changes` are fields of the Spec (trials, rounds, iterations,
+    `scheduler`, if there is one, train it (`run.run`). `changes` are fields of the Spec (trials, rounds, iterations,
     seed, ...); None leaves the profile's.
     """
     spec = specs.spec(network, profile, setting, variation, **changes)
-    device = device if scheduler else study.choose_device(device)  # of the workers
+    device = device if scheduler else choose_device(device)  # of the workers
     if profile != "published":
-        return Experiment(network, spec, _shelf(store), data_root, device, setting, variation, scheduler)
+        shelf = _shelf(store)
+        where = Where(shelf.path, data_root, device, scheduler=scheduler)
+        return Experiment(network, spec, where, shelf, setting, variation)
     given = {**changes, "scheduler": scheduler, "seed": None}
     given = [name for name, value in given.items() if value is not None]
     if given:
         raise SpecError(f"the profile published draws committed results as they are: leave out {', '.join(given)}")
-    return Experiment(network, None, published(), data_root, device, setting, variation)
+    return Experiment(network, None, None, published(), setting, variation)
 
 
 def experiments(
@@ -330,7 +334,7 @@ def code(*things: Any) -> Code:
 
 def branches() -> Code:
     """The code of the table of arms that branch off a ticket."""
-    lines = inspect.getsource(tickets).splitlines()
+    lines = inspect.getsource(arms_of_the_paper).splitlines()
     begin = next(n for n, line in enumerate(lines) if line.startswith("BRANCHES"))
     return Code("\n".join(lines[begin : lines.index("}", begin) + 1]))
 

@@ -23,7 +23,8 @@ import pandas as pd
 
 from lthlib import specs
 from lthlib.book import captions, chapters, diagrams, style
-from lthlib.engine import tickets
+from lthlib.core import tickets
+from lthlib.engine import arms
 from lthlib.errors import LthError, StoreError
 from lthlib.evidence import curves, matching
 from lthlib.lab import task
@@ -57,7 +58,7 @@ def made(store: Store, rows: pd.DataFrame, trial: int = 0) -> dict[str, Any]:
 
 def _pruned(store: Store, spec: Spec, trial: int) -> dict[str, Any]:
     """What masks and initial weights say: what each round removes, and a random mask beside each ticket."""
-    theta0 = {name: value[0].numpy() for name, value in tickets.initial(spec, [trial]).items()}
+    theta0 = {name: value[0].numpy() for name, value in arms.initial(spec, [trial]).items()}
     alive, random = [], []
     for n in range(spec.rounds + 1):
         mask, theta_j = task.recall(store, spec, [Rep("ticket", trial, n)])
@@ -65,7 +66,7 @@ def _pruned(store: Store, spec: Spec, trial: int) -> dict[str, Any]:
         # The very mask that the arm trains with: it is drawn from a generator named after trial, round and draw. The
         # dense network has nothing to shuffle, and no such arm.
         ticket = tickets.Round(n, mask, theta_j)
-        scattered = tickets.BRANCHES["random"](spec, ticket, [Rep("random", trial, n)])[1] if n else mask
+        scattered = arms.branch(spec, ticket, [Rep("random", trial, n)])[1] if n else mask
         random.append(scattered[FIRST][0].numpy() > 0)
         if n == 0:  # a weight on a pixel that is always black gets no gradient, and is afterwards what it was
             blank = (theta_j[FIRST][0].numpy() == theta0[FIRST]).all(0)

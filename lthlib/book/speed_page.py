@@ -13,8 +13,8 @@ from lthlib.bench.formats import break_even
 from lthlib.book.html_table import Table
 from lthlib.book.style import DENSE_LINE, INK, NARROW, WIDE, Shown, level, shown
 from lthlib.errors import StoreError
-from lthlib.lab import study
 from lthlib.lab.cost import duration, makespan, size
+from lthlib.lab.plan import plan
 from lthlib.specs import NAMES, Spec
 
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "tf32": "TF32"}
@@ -84,7 +84,7 @@ def seconds(spec: Spec, found: dict) -> float | None:
     if not rows or spec.width != 1 or spec.data == "mnist5k":
         return None
     processes = rows[0]["processes"]
-    turns = makespan(spec, study.plan(spec), processes, 1)
+    turns = makespan(spec, plan(spec), processes, 1)
     return turns * spec.iterations * rows[0]["ours_ms"] * processes / 1000
 
 
@@ -97,7 +97,7 @@ def costs(asked: dict[str, list[Spec]], machines: list[dict]) -> Table:
             line = {
                 "profile": profile,
                 "network": NAMES[network],
-                "trainings": f"{sum(len(study.plan(spec)) for spec in some):,}",
+                "trainings": f"{sum(len(plan(spec)) for spec in some):,}",
                 "iterations of each": f"{iterations:,}",
             }
             for found in machines:

@@ -17,7 +17,7 @@ from lthlib.evidence.curves import extent, spread, summarise
 from lthlib.evidence.measures import number
 from lthlib.evidence.paper_curves import paper
 from lthlib.evidence.verdicts import ENOUGH, VERDICTS, bootstrap
-from lthlib.specs import ARMS, NAMES, PAPER
+from lthlib.specs import ARMS, NAMES, PAPER, PAPER_DENSE
 from lthlib.specs.columns import DRAWN, TRAINING
 
 
@@ -28,14 +28,14 @@ def scale(rows: pd.DataFrame) -> Table:
     lines = [
         {
             "arm": arm,
-            "what it is": meaning,
+            "what it is": record.says,
             "trials": part["trial"].nunique(),
             "draws": part["draw"].nunique(),
             "rounds or levels": part["round"].nunique() - (arm == "ticket"),
             "trainings": len(part),
             "hours": f"{part['seconds'].sum() / 3600:.2f}",
         }
-        for arm, meaning in ARMS.items()
+        for arm, record in ARMS.items()
         if len(part := ran[ran["arm"] == arm])
     ]
     caption = (
@@ -91,7 +91,7 @@ def _command(spec: specs.Spec, there: int) -> str:
     """What asks for an experiment, if that can be said on a command line, and how much of it is there."""
     if spec.network not in PAPER or spec.data not in specs.DATA:
         return "A network or data set of your own: asked for in Python"
-    from lthlib.lab.study import plan  # and with it torch, which reading results does without
+    from lthlib.lab.plan import plan  # and with it torch, which reading results does without
 
     planned = len(plan(spec))
     return specs.command(spec) + ("" if planned == there else f" ({planned:,} trainings; {there:,} of them are here)")
@@ -245,15 +245,6 @@ def over_trials(anatomy: pd.DataFrame) -> str:
 def _over_trials(values: pd.Series) -> str:
     spread = f" ({number(values.min())} to {number(values.max())})" if len(values) > 1 else ""
     return f"{number(values.mean())}{spread}"
-
-
-# The smallest and largest of the paper's five dense networks, from the error bars of Figures 4a and 5.
-PAPER_DENSE = {
-    "lenet": {"es": (2_101, 5_701), "acc_es": (97.77, 98.06)},
-    "conv2": {"es": (1_901, 2_901), "acc_es": (64.11, 67.03)},
-    "conv4": {"es": (2_201, 3_001), "acc_es": (72.86, 74.52)},
-    "conv6": {"es": (3_001, 3_701), "acc_es": (76.34, 77.68)},
-}
 
 
 def dense(rows: pd.DataFrame) -> Table:

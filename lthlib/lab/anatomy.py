@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
-from lthlib.engine import networks, tickets
+from lthlib.core.masks import to_prune
+from lthlib.engine import arms, networks, pruning
 from lthlib.errors import StoreError
 from lthlib.lab import task
 from lthlib.lab.store import Store
@@ -74,7 +74,7 @@ def of(spec: Spec, store: Store) -> pd.DataFrame:
         for rep, layer, quantity, x, value in _measured(spec, store, trial, kept)
     ]
     table = pd.DataFrame(lines, columns=[*Rep._fields, "layer", "quantity", "x", "value"])
-    remaining = table["round"].map(dict(enumerate(tickets.ladder(spec))))
+    remaining = table["round"].map(dict(enumerate(pruning.ladder(spec))))
     return table.assign(key=key(spec), network=spec.network, remaining=remaining)[ANATOMY]
 
 
@@ -125,10 +125,10 @@ def _one(cohort: Mapping, kind: type = float) -> Masks:
 
 def _measured(spec: Spec, store: Store, trial: int, kept: dict[int, dict[int, Masks]]) -> Iterator[tuple]:
     """Each ticket of a trial, layer and quantity with its value, and of histograms the place."""
-    theta0, dense = _one(tickets.initial(spec, [trial])), _one(task.recall(store, spec, [Rep("ticket", trial)])[1])
+    theta0, dense = _one(arms.initial(spec, [trial])), _one(task.recall(store, spec, [Rep("ticket", trial)])[1])
     rivals = {
-        "oneshot": _chosen_at_once(spec, trial, len(kept[trial]), dense),
-        "untrained": _chosen_at_once(spec, trial, len(kept[trial]), theta0),
+        "oneshot": _chosen_at_once(spec, len(kept[trial]), dense),
+        "untrained": _chosen_at_once(spec, len(kept[trial]), theta0),
         "continued": _masks(spec, store, Rep(CONTINUING, trial, 1)),
     }
     for n, masks in kept[trial].items():
@@ -151,12 +151,18 @@ def _measured(spec: Spec, store: Store, trial: int, kept: dict[int, dict[int, Ma
                         yield rep, layer, quantity, x, height
 
 
-def _chosen_at_once(spec: Spec, trial: int, rounds: int, theta: dict[str, np.ndarray]) -> dict[int, Masks]:
-    """What the rounds' prunings would choose if no training changed these weights."""
-    frozen = {name: torch.from_numpy(value).unsqueeze(0) for name, value in theta.items()}
-    whole = replace(spec, rounds=rounds - 1)
-    found = tickets.find_winning_tickets(whole, [trial], lambda start, mask, reps: frozen)
-    return {one.number: _one(one.mask, bool) for one in found}
+def _chosen_at_once(spec: Spec, rounds: int, theta: dict[str, np.ndarray]) -> dict[int, Masks]:
+    """What as many prunings would choose if no training changed these weights. Their order stays then: of each layer
+    the smallest go, one ranking for all rounds."""
+    found = {n: {} for n in range(rounds)}
+    for layer, rate in pruning.rates(spec).items():
+        order, left = np.abs(theta[layer]).argsort(axis=None, kind="stable"), theta[layer].size
+        for masks in found.values():
+            mask = np.ones(theta[layer].shape, bool)
+            mask.flat[order[: mask.size - left]] = False
+            masks[layer] = mask
+            left -= to_prune(left, rate)
+    return found
 
 
 def _scalars(theta0, dense, theta_j, mask, sigma: float) -> dict[str, float]:

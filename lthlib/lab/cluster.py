@@ -1,4 +1,4 @@
-"""Workers elsewhere: the executor of a Dask cluster, whose tasks are chains of trainings and cohorts of branches.
+"""Workers elsewhere: those of a Dask cluster, whose tasks are chains of trainings and cohorts of branches.
 
 A worker needs this library, the data, and the store: a folder that all of them and the machine that submits see under
 one path. Whoever submits trains nothing. A worker that dies in a task loses the training it was at: another goes on
@@ -9,43 +9,44 @@ import logging
 import math
 import platform
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future, wait
+from concurrent.futures import CancelledError, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from lthlib import specs
 from lthlib.engine import data, machine
 from lthlib.errors import LthError, SpecError, StoreError
-from lthlib.lab import study, task
-from lthlib.lab.store import Store, reason
+from lthlib.lab import task, workers
+from lthlib.lab.store import reason
 from lthlib.lab.task import Job
+from lthlib.lab.workers import Crew
 from lthlib.specs import Rep
 
 
 @contextmanager
-def cluster(address: str, job: Job, say: Callable[[str], None]) -> Iterator[tuple[Executor, Job, Callable]]:
-    """The executor of the Dask cluster whose scheduler has this address; the job as its workers can do it; and how many
-    of given trainings one of them is to do together. Waits for a first worker, of which it learns that; `say` tells so.
+def crew(job: Job, say: Callable[[str], None]) -> Iterator[Crew]:
+    """The workers of the Dask cluster whose scheduler has the address that the job names. Waits for a first of them, of
+    which it learns their device and the size of a cohort; `say` tells so.
 
     Chains go out one by one, since more workers may come; branches in parts for the workers that there are. Raises
     SpecError where there is no scheduler; LthError in one line, also in the body, if it goes away.
     """
+    address = job.where.scheduler
     client = _connected(address)
     try:
         pool = client.get_executor(pure=False, retries=1)
-        job = replace(job, data_root=job.data_root and Path(job.data_root).absolute())
         first = pool.submit(_look, job)
         if not wait([first], timeout=5).done:
             say(f"lth: waiting for a worker of {address} that reads the data")
         device, most = first.result()
+        there = replace(job.where, device=device)
 
         def together(reps: list[Rep]) -> int:
             crowd = max(1, len(client.nthreads()))
             return 1 if reps and reps[0].arm in specs.TRUNKS else max(1, min(most, math.ceil(len(reps) / crowd)))
 
-        yield Workers(pool), replace(job, device=device), together
+        yield Crew(lambda job: pool.submit(_do, replace(job, where=there)), together)
     except LthError:
         raise
     except Exception as error:
@@ -86,22 +87,12 @@ def _close(client: Any) -> None:
         logging.disable(before)
 
 
-class Workers(Executor):
-    """An executor for jobs, whatever the function is: workers have their own way to do one."""
-
-    def __init__(self, pool: Executor):
-        self.pool = pool
-
-    def submit(self, fn, job: Job, /) -> Future:
-        return self.pool.submit(_do, job)
-
-
 def _look(job: Job) -> tuple[str, int]:
     """The device of this worker and the size of a cohort, once the data and the store are seen to be there."""
     _check(job)
-    data.fetch(job.spec.data, job.data_root)
-    device = study.choose_device(job.device, job.spec.precision)
-    return device, study.width(job.spec, device)
+    data.fetch(job.spec.data, job.where.data_root)
+    device = workers.choose_device(job.where.device, job.spec.precision)
+    return device, workers.width(job.spec, device)
 
 
 def _do(job: Job) -> tuple[Rep, ...]:
@@ -111,8 +102,8 @@ def _do(job: Job) -> tuple[Rep, ...]:
 
 
 def _check(job: Job) -> None:
-    if not Store(job.store).begun(job.spec):
+    if not job.where.shelf.begun(job.spec):
         raise StoreError(
-            f"a worker on {platform.node()} does not see the store {job.store}: name a folder with --store that all "
-            "workers share with the machine that submits"
+            f"a worker on {platform.node()} does not see the store {job.where.store}: name a folder with --store that "
+            "all workers share with the machine that submits"
         )

@@ -16,12 +16,14 @@ import torch
 from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import evaluation, networks, tickets
+from lthlib.engine import arms, evaluation, networks, pruning
 from lthlib.engine.data import EXAMPLES, Data
 from lthlib.engine.train import train
-from lthlib.lab import study
+from lthlib.lab import workers
+from lthlib.lab.plan import chunks, hanging, missing, room
 from lthlib.lab.progress import duration
-from lthlib.lab.store import Store
+from lthlib.lab.where import Where
+from lthlib.lab.workers import settled
 from lthlib.specs import Rep, Spec
 
 
@@ -45,24 +47,23 @@ class Cost:
         )
 
 
-def predict(spec: Spec, store: str, device: str = "auto", workers: int | None = None, budget: float = 4.0) -> Cost:
-    """What `study.run` with these arguments would take. Calibrates for about `budget` seconds, in as many processes,
-    because they slow each other down."""
-    device = study.choose_device(device, spec.precision)
-    todo = study.missing(spec, Store(store))
-    workers = study.processes(workers, device, todo)
+def predict(spec: Spec, where: Where, todo: list[Rep] | None = None, budget: float = 4.0) -> Cost:
+    """What a run of these trainings would take, by default of those that are missing. Calibrates for about `budget`
+    seconds, in as many processes, because they slow each other down."""
+    where, todo = settled(where, spec), missing(spec, where.shelf) if todo is None else todo
+    device, processes = where.device, min(where.workers, max(1, len(todo)))
     if not todo:
-        return Cost(0, workers, 0.0, 0.0, 0.0, 0.0)
-    width = min(study.width(spec, device), len(todo))
+        return Cost(0, processes, 0.0, 0.0, 0.0, 0.0)
+    width = min(workers.width(spec, device), len(todo))
     began = time.perf_counter()
-    with study.pool(workers, device) as run:
+    with workers.pool(processes, device) as run:
         startup = time.perf_counter() - began
-        pace = statistics.median(run(calibrate, *([v] * workers for v in (spec, device, width, budget))))
-        memory = sum(run(peak, [device] * workers)) + workers * images(spec)
+        pace = statistics.median(run(calibrate, *([v] * processes for v in (spec, device, width, budget))))
+        memory = sum(run(peak, [device] * processes)) + processes * images(spec)
     if device != "cpu":
         torch.cuda.empty_cache()
-    seconds = startup + makespan(spec, todo, workers, width) * spec.iterations * pace
-    return Cost(len(todo), workers, pace, seconds, memory, study.room(spec, todo, workers * width))
+    seconds = startup + makespan(spec, todo, processes, width) * spec.iterations * pace
+    return Cost(len(todo), processes, pace, seconds, memory, room(spec, todo, processes * width))
 
 
 def images(spec: Spec) -> float:
@@ -99,8 +100,8 @@ def paces(
     short = replace(spec, iterations=length * (stretches + 1), eval_every=length, train_eval=known, rewind=0)
     examples = scaled(spec, length, device)
     reps = [Rep("ticket", trial) for trial in range(replicates)]
-    theta = tickets.initial(spec, list(range(replicates)))
-    mask = mask or masks.ones(theta, tickets.rates(spec))
+    theta = arms.initial(spec, list(range(replicates)))
+    mask = mask or masks.ones(theta, pruning.rates(spec))
     ticks = []
 
     def tick(i):
@@ -139,11 +140,11 @@ def makespan(spec: Spec, todo: list[Rep], workers: int, width: int) -> float:
 
     free = [0.0] * workers
     ready: list[tuple[float, float]] = []  # when a task may start, and how long it takes
-    for some in study.chunks(sorted({rep.trial for rep in todo}), width):
+    for some in chunks(sorted({rep.trial for rep in todo}), width):
         done = heapq.heappop(free)
         for trunk in specs.TRUNKS:  # the second chain follows the first in the same process, as likely as not
             done += sum(part(rep) for rep in todo if rep.arm == trunk and rep.trial in some)
-            ready += [(done, float(len(c))) for c in study.chunks(study.hanging(todo, trunk, some), width)]
+            ready += [(done, float(len(c))) for c in chunks(hanging(todo, trunk, some), width)]
         heapq.heappush(free, done)
     for start, length in sorted(ready):
         heapq.heappush(free, max(heapq.heappop(free), start) + length)

@@ -31,6 +31,7 @@ from lthlib.lab.store import (
     read_table,
     reason,
     replace_file,
+    set_aside,
     stem,
     unwritable,
     weighted,
@@ -164,6 +165,8 @@ def _merge_folder(theirs: Path, ours: Path, merged: Merged) -> None:
             free = [rep for rep in reps if lease_of(ours, rep) in mine] if {*trunks} <= {*mine} else []
             merged.add("busy", len(reps) - len(free), f"some of trial {trial} of {ours.name}")
             there = {rep: rows for rep in free if (rows := _usable(theirs, rep, merged)) is not None}
+            for file, kind in ((_file(ours, rep, kind), kind) for rep in there for kind in kinds(rep)):
+                set_aside(file, CHECKS[kind])
             here = {rep: read_table(_file(ours, rep, "parquet")).to_pandas() for rep in there if _stored(ours, rep)}
             new, same = _compared(there, here, merged)
             for rep in new:
@@ -207,7 +210,8 @@ def _merge_packed(file: Path, store: Store, merged: Merged) -> None:
         new, _ = _compared(there, _by_training(ours[ours["key"] == rows["key"][0]]), merged)
         if not new:
             return None
-        packed = [read_table(target).to_pandas()] if whole(target, CHECKS["parquet"]) else []
+        set_aside(target, CHECKS["parquet"])
+        packed = [read_table(target).to_pandas()] if target.exists() else []
         rows = pd.concat([*packed, *(there[rep] for rep in new)]).sort_values([*TRAINING, "iteration"])
         table = pa.Table.from_pandas(rows, preserve_index=False)
         replace_file(target, lambda path: pq.write_table(table, path, **PACKED))
@@ -228,7 +232,7 @@ def verified(chain: Chain, rows: pd.DataFrame) -> Chain:
     """A chain, up to the last round that these rows, of its experiment, know. Raises ValueError, in one line, if it is
     not that of the rows, or if the initial weights that its seed gives here are others."""
     from lthlib.core import masks
-    from lthlib.engine import networks, tickets
+    from lthlib.engine import networks, pruning
 
     about, spec = chain.about, specs.from_json(chain.about["spec"])
     own = rows[(rows["arm"] == "ticket") & (rows["trial"] == about["trial"]) & (rows["key"] == about["key"])]
@@ -250,7 +254,7 @@ def verified(chain: Chain, rows: pd.DataFrame) -> Chain:
     for n, survivors in own.loc[: chain.rounds, "survivors"].items():
         if json.loads(survivors) != counts[n]:
             raise ValueError(f"its mask of round {n} leaves other numbers of weights than its rows say")
-    joint, rates = tickets.together(spec), tickets.rates(spec)
+    joint, rates = pruning.together(spec), pruning.rates(spec)
     for group in [joint, *([name] for name in chain.left if name not in joint)]:
         alive, after = (sum(left[name] for name in group) for left in counts[-2:])
         if group and alive - after != masks.to_prune(alive, rates[group[0]]):
@@ -261,9 +265,9 @@ def verified(chain: Chain, rows: pd.DataFrame) -> Chain:
 
 def start_of(spec: Spec, trial: int) -> str:
     """The checksum of the initial weights that the seed of a trial gives on this machine."""
-    from lthlib.engine import tickets
+    from lthlib.engine import arms
 
-    return ticket_rounds.checksum({name: value[0].numpy() for name, value in tickets.initial(spec, [trial]).items()})
+    return ticket_rounds.checksum({name: value[0].numpy() for name, value in arms.initial(spec, [trial]).items()})
 
 
 def check_start(spec: Spec, trial: int, theta0: str, release: str | None = None) -> None:
@@ -278,18 +282,19 @@ def check_start(spec: Spec, trial: int, theta0: str, release: str | None = None)
 def _unpack(chain: Chain, rows: dict[Rep, pd.DataFrame], store: Store, merged: Merged) -> list[Rep]:
     """Bring in a trial's tickets one by one, without weights, and what branches off them; which of the trainings of the
     table are done with. Of a trial that here is another nothing is."""
-    from lthlib.engine import tickets
+    from lthlib.engine import arms
 
     spec, trial = specs.from_json(chain.about["spec"]), chain.about["trial"]
     folder = store.path / f"{spec.network}-{specs.key(spec)}"
     trunk = {Rep("ticket", trial, n) for n in range(chain.rounds + 1)}
-    there = {rep: rows[rep] for rep in rows if (rep if rep.arm in TRUNKS else tickets.source(rep)) in trunk}
+    there = {rep: rows[rep] for rep in rows if (rep if rep.arm in TRUNKS else arms.trunk_of(rep)) in trunk}
     folder.mkdir(exist_ok=True)
     files = {*(lease_of(folder, Rep(arm, trial)) for arm in TRUNKS), *(lease_of(folder, rep) for rep in there)}
     with lease.hold(files) as mine:
         if len(mine) < len(files):
             merged.add("busy", len(there), f"some of trial {trial} of {folder.name}")
             return [*there]
+        store.set_aside(spec, [*there])
         here = _by_training(store.rows(spec))
         if any(rep in here and not _same(there[rep], here[rep]) for rep in trunk):
             return []  # whose rows are told as a conflict

@@ -68,9 +68,15 @@ class Store:
         return self
 
     def has(self, spec: Spec, rep: Rep) -> bool:
-        """Whether this training is stored, whole, by this version of the library. A damaged or outdated file is set
-        aside, with a warning, and counts as absent."""
+        """Whether this training is stored, whole, by this version of the library."""
         return all(whole(self._file(spec, rep, kind), CHECKS[kind]) for kind in kinds(rep))
+
+    def set_aside(self, spec: Spec, reps: list[Rep]) -> None:
+        """Put the damaged and the outdated files of these trainings aside, with a warning each, to be made again: what
+        a run does when it begins. StoreError if that cannot be."""
+        for rep in reps:
+            for kind in kinds(rep):
+                set_aside(self._file(spec, rep, kind), CHECKS[kind])
 
     def there(self, spec: Spec, rep: Rep) -> bool:
         """Whether this training seems to be stored: its files are there, unread."""
@@ -155,7 +161,8 @@ class Store:
             _check_arrays(file)
             found.append(read(file))
 
-        return found[0] if whole(self._file(spec, rep, "checkpoint"), check) else None
+        set_aside(self._file(spec, rep, "checkpoint"), check)
+        return found[0] if found else None
 
     def save_checkpoint(self, spec: Spec, rep: Rep, arrays: Arrays) -> None:
         """Store a checkpoint in the place of the last one. StoreError if that cannot be."""
@@ -339,19 +346,30 @@ def weighted(file: Path) -> bool:
 
 
 def whole(file: Path, check: Callable[[Path], None]) -> bool:
-    """Whether a file is there and passes a check of CHECKS; if it does not pass, it is set aside, with a warning."""
-    if not file.exists():
-        return False
+    """Whether a file is there and passes a check of CHECKS; StoreError if it may not be read."""
+    return file.exists() and not _flaw(file, check)
+
+
+def set_aside(file: Path, check: Callable[[Path], None]) -> None:
+    """Put a file that is there and does not pass a check out of the way, with a warning. Raises StoreError."""
+    if file.exists() and (flaw := _flaw(file, check)):
+        aside = file.with_name(f"{file.name}.aside")
+        try:
+            file.replace(aside)
+        except OSError as error:
+            raise unwritable(file.parent, error) from None
+        warnings.warn(f"{file} is no use ({flaw}): set aside as {aside.name}, to be made again", stacklevel=3)
+
+
+def _flaw(file: Path, check: Callable[[Path], None]) -> str:
+    """Why a file does not pass a check, in a line; nothing if it does."""
     try:
         check(file)
     except Exception as error:  # whatever a damaged file makes its reader raise
         if isinstance(error, OSError) and error.errno:  # not the file's fault: leave it alone
             raise StoreError(f"cannot read {file} ({error.strerror or error})") from None
-        aside = file.with_name(f"{file.name}.aside")
-        file.replace(aside)
-        warnings.warn(f"{file} is no use ({reason(error)}): set aside as {aside.name}, to be made again", stacklevel=3)
-        return False
-    return True
+        return reason(error)
+    return ""
 
 
 def reason(error: Exception) -> str:

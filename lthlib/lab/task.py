@@ -11,15 +11,16 @@ import pandas as pd
 import torch
 
 from lthlib import lease, specs
-from lthlib.core import masks
+from lthlib.core import masks, tickets
 from lthlib.core.masks import Mask
-from lthlib.engine import data, networks, tickets
+from lthlib.engine import arms, data, networks, pruning
 from lthlib.engine.cohort import Theta, join, stack, take
 from lthlib.engine.train import Curves, Unfit, train
 from lthlib.errors import StoreError
 from lthlib.lab import maintenance, provenance
 from lthlib.lab.checkpoint import Checkpoint
 from lthlib.lab.store import Arrays, Store
+from lthlib.lab.where import Where
 from lthlib.specs import CONTINUING, Rep, Spec
 
 
@@ -30,9 +31,12 @@ class Job:
 
     spec: Spec
     reps: tuple[Rep, ...]
-    store: Path
-    data_root: Path | None
-    device: str
+    where: Where  # whose device is known
+
+    @property
+    def store(self) -> Path:
+        """The folder of results."""
+        return Path(self.where.store)
 
 
 Report = Callable[[str, int, int], None]  # label of the training under way, its iteration, trainings stored since
@@ -46,7 +50,7 @@ def do(job: Job, report: Report) -> tuple[Rep, ...]:
         mine = replace(job, reps=tuple(rep for rep in job.reps if rep not in others))
         if mine.reps:
             remember = partial(_remember, mine, examples(job), report)
-            if trunk := tickets.TRUNKS.get(job.reps[0].arm):
+            if trunk := arms.TRUNKS.get(job.reps[0].arm):
                 for _ in trunk(job.spec, [rep.trial for rep in mine.reps], remember):
                     pass
             else:
@@ -60,21 +64,21 @@ def unfinished(job: Job, rep: Rep) -> bool:
     own = [rep._replace(round=n) for n in rounds if n or rep.arm != CONTINUING]  # whose round 0 is the ticket's
     if rep.arm == "ticket" and job.spec.rewind:
         own.append(Rep(specs.OPENING, rep.trial))
-    return not all(Store(job.store).there(job.spec, each) for each in own)
+    return not all(job.where.shelf.there(job.spec, each) for each in own)
 
 
 def examples(job: Job) -> data.Data:
     """The data of a job, in the shape its network takes, on its device."""
-    return data.load(job.spec.data, job.data_root, job.device, networks.shape(job.spec.network))
+    return data.load(job.spec.data, job.where.data_root, job.where.device, networks.shape(job.spec.network))
 
 
 def _branch(job: Job, remember: Callable) -> None:
     store, starts, left = Store(job.store), [], []
     for rep in job.reps:
-        source = tickets.source(rep)
+        source = arms.trunk_of(rep)
         theta_j = recall(store, job.spec, [source])[1] if starved(rep) else {}
         ticket = tickets.Round(source.round, masks_of(store, job.spec, [source]), theta_j)
-        start, mask = tickets.BRANCHES[rep.arm](job.spec, ticket, [rep])
+        start, mask = arms.branch(job.spec, ticket, [rep])
         starts.append(start)
         left.append(mask)
     remember(join(starts), join(left), list(job.reps))
@@ -83,18 +87,18 @@ def _branch(job: Job, remember: Callable) -> None:
 def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: Mask, reps: list[Rep]) -> Theta:
     """θ_j of each training: from the store if it is there, else trained, from a checkpoint on if there is one, and
     stored. Of a ticket that the store has without weights, what prunes to the same mask."""
-    store = Store(job.store)
+    store = job.where.shelf
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
     if todo:
         chosen, begun, masked = [reps[r] for r in todo], take(start, todo), take(mask, todo)
-        half = Checkpoint(store, job.spec, chosen, begun, masked, images, job.device)
+        half = Checkpoint(store, job.spec, chosen, begun, masked, images, job.where.device)
         go = partial(train, job.spec, begun, masked, chosen, images, lambda i: report(str(chosen[0]), i, 0))
         try:
             theta_j, curves = go(resume=half.read(), offer=half.offer)
         except Unfit as error:
             half.refuse(error)
             theta_j, curves = go(offer=half.offer)
-        source = provenance.of(job.spec, images, job.device, half.seconds / len(todo))
+        source = provenance.of(job.spec, images, job.where.device, half.seconds / len(todo))
         for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
             rows = tidy(job.spec, rep, left, curve(curves, row)).assign(**source)
             store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
@@ -111,7 +115,7 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
     for r, rep in enumerate(reps):
         if not all(torch.equal(kept[name][r], m[r]) for name, m in mask.items()):
             raise StoreError(
-                f"{rep} in {job.store} was trained with another mask than the round before it gives now, which must "
+                f"{rep} in {store.path} was trained with another mask than the round before it gives now, which must "
                 f"have been made again elsewhere: delete *-t{rep.trial}-* of {specs.key(job.spec)} and run again"
             )
     return theta_j
@@ -121,7 +125,7 @@ def reset(store: Store, spec: Spec, rep: Rep) -> Theta:
     """Where a ticket starts from, as a cohort of one: θ₀, or with late rewinding the stored θ_k; StoreError if that is
     not there."""
     if specs.span(spec, rep)[0] == 0:
-        return tickets.initial(spec, [rep.trial])
+        return arms.initial(spec, [rep.trial])
     opening = Rep(specs.OPENING, rep.trial)
     if not store.has(spec, opening):
         raise StoreError(
@@ -133,8 +137,8 @@ def reset(store: Store, spec: Spec, rep: Rep) -> Theta:
 
 def tidy(spec: Spec, rep: Rep, left: dict[str, int], curve: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row per evaluation of one training, with how much of the network is left (P_m in percent, weights only)."""
-    total = tickets.weights(spec)
-    weights = total - sum(tickets.prunable(spec).values()) + sum(left.values())
+    total = pruning.weights(spec)
+    weights = total - sum(pruning.prunable(spec).values()) + sum(left.values())
     identity = {"key": specs.key(spec), "network": spec.network, **rep._asdict()}
     size = {"remaining": 100 * weights / total, "weights": weights, "survivors": json.dumps(left)}
     return pd.DataFrame({**identity, **curve, **size}, index=range(len(curve["iteration"])))
@@ -169,7 +173,7 @@ def masks_of(store: Store, spec: Spec, reps: list[Rep]) -> Mask:
 def next_mask(store: Store, spec: Spec, rep: Rep) -> Mask:
     """The mask that a stored ticket's pruning leaves, as a cohort of one."""
     theta_j = _prunable(store, spec, rep)
-    return masks.prune(theta_j, masks_of(store, spec, [rep]), tickets.rates(spec), tickets.together(spec))
+    return masks.prune(theta_j, masks_of(store, spec, [rep]), pruning.rates(spec), pruning.together(spec))
 
 
 def _prunable(store: Store, spec: Spec, rep: Rep) -> Theta:
@@ -185,7 +189,7 @@ def _cohort(store: Store, spec: Spec, reps: list[Rep], kind: str) -> Theta:
 
 def starved(rep: Rep) -> bool:
     """Whether a training begins with the weights that another ended at, so that its mask is not enough."""
-    return rep.arm == CONTINUING or rep.arm.startswith("oneshot")
+    return rep.arm == CONTINUING or (rep.arm in specs.BRANCHES and specs.BRANCHES[rep.arm].needs_weights)
 
 
 def check_sources(store: Store, spec: Spec, todo: list[Rep]) -> None:

@@ -1,38 +1,17 @@
-"""What an experiment is: the paper's table of hyperparameters (Figure 2), its reduced profiles, and a stable key."""
+"""What an experiment is: the fields that describe it, what they may be, and a stable key."""
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from collections.abc import Iterable
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 from lthlib.errors import SpecError
+from lthlib.specs.arms import ARMS, OPENING, REWOUND, SECTION_2
 
 # Results may be compared only if this is the same. Raise it when a change to the library would change results.
 RESULTS_VERSION = 1
-
-ARMS = {
-    "ticket": "iterative pruning with resetting to the initial weights (Section 2, Appendix B strategy 1)",
-    "reinit": "the ticket's mask on newly drawn weights (Section 2)",
-    "random": "random sparsity: the ticket's mask shuffled within each layer, newly drawn weights (Figures 1, 14)",
-    "oneshot": "one pruning of the trained dense network, then resetting (Section 2, Figure 4c)",
-    "oneshot_reinit": "the one-shot ticket's mask on newly drawn weights (Figure 4c)",
-    "continued": "pruned and trained on, round after round, and reset once at the end (Appendix B strategy 2)",
-    "redrawn": "the ticket's mask on weights drawn from the ticket's own initial ones, layer by layer (Appendix F.3)",
-    "untrained": "pruned to the same size by initial magnitude, without any training (Appendix F.4)",
-    "noise_half": "the ticket with noise of half a standard deviation on its initial weights (Appendix F.7)",
-    "noise_one": "the same with noise of one standard deviation",
-    "noise_two": "the same with noise of two standard deviations",
-    "noise_three": "the same with noise of three standard deviations",
-}
-# Those with noise.
-NOISE = ("noise_half", "noise_one", "noise_two", "noise_three")
-CONTINUING = "continuing"  # not asked for by name: the trainings between the prunings of `continued`
-OPENING = "opening"  # not asked for by name: the dense network's first iterations, to whose end `rewind` resets
-TRUNKS = (OPENING, "ticket", CONTINUING)  # sequential, each training on the one before: the rest branches off
-SECTION_2 = ("ticket", "reinit", "random", "oneshot", "oneshot_reinit")
-REWOUND = ("ticket", "reinit", "random")  # the arms that can be run of tickets that are reset to θ_k
 
 OPTIMISERS = ("adam", "sgd")
 DATA = {
@@ -58,7 +37,6 @@ PRECISIONS = {
     "tf32": "products of 10-bit mantissas, on a GPU",
     "bf16": "bfloat16 products, weights and optimiser in single precision",
 }
-ONESHOT_LEVELS = range(1, 40)  # 2.5 % to 97.5 % pruned, Figure 4c
 
 
 class Rep(NamedTuple):
@@ -86,20 +64,23 @@ def _check_type(f, value: Any) -> None:
     kind = tuple if f.name in _LISTS else f.type
     if kind is float and type(value) is int:
         return
-    _require(type(value) is kind, f"{f.name} must be {_LISTS.get(f.name) or _KINDS[kind]}, not {value!r}")
+    require(type(value) is kind, f"{f.name} must be {_LISTS.get(f.name) or _KINDS[kind]}, not {value!r}")
 
 
 _KINDS = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}
 _LISTS = {"arms": "a list of arm names", "drops": "a list of iterations"}
 
 
-def _require(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
+    """SpecError with the message, which is one line, unless the condition holds."""
     if not condition:
         raise SpecError(message)
 
 
-def _names(names) -> str:
-    return ", ".join(names)
+def require_known(what: str, name: object, known: Iterable[str]) -> None:
+    """SpecError that lists the known names, unless the name is one of them."""
+    known = list(known)
+    require(name in known, f"unknown {what} '{name}'; choose from {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -147,229 +128,47 @@ class Spec:
             if f.type is float:  # 1 and 1.0 are one experiment, with one key
                 object.__setattr__(self, f.name, float(getattr(self, f.name)))
         for name in ("iterations", "batch", "eval_every", "train_eval", "trials", "branch_step", "oneshot_step"):
-            _require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
+            require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("rounds", "reinits", "randoms", "seed", "warmup", "rewind"):
-            _require(getattr(self, name) >= 0, f"{name} must be at least 0, not {getattr(self, name)}")
-        _require(0 <= self.sigma < math.inf, f"sigma must be at least 0, not {self.sigma}")
+            require(getattr(self, name) >= 0, f"{name} must be at least 0, not {getattr(self, name)}")
+        require(0 <= self.sigma < math.inf, f"sigma must be at least 0, not {self.sigma}")
         for name in ("rate_fc", "rate_out", "rate_conv", "momentum", "weight_decay", "dropout"):
-            _require(0 <= getattr(self, name) < 1, f"{name} must lie in [0, 1), not {getattr(self, name)}")
-        _require(0 < self.lr < math.inf, f"lr must be positive and finite, not {self.lr}")
-        _require(0 < self.width <= 10, f"width must lie in (0, 10], not {self.width}")
+            require(0 <= getattr(self, name) < 1, f"{name} must lie in [0, 1), not {getattr(self, name)}")
+        require(0 < self.lr < math.inf, f"lr must be positive and finite, not {self.lr}")
+        require(0 < self.width <= 10, f"width must lie in (0, 10], not {self.width}")
         for name, known in {
             "optimiser": OPTIMISERS,
             "scope": SCOPES,
             "inputs": INPUTS,
             "precision": PRECISIONS,
         }.items():
-            value = getattr(self, name)
-            _require(value in known, f"unknown {name} '{value}'; choose from {_names(known)}")
-        _require(
+            require_known(name, getattr(self, name), known)
+        require(
             self.optimiser == "sgd" or not (self.momentum or self.weight_decay),
             "momentum and weight_decay are for the optimiser sgd",
         )
         flat = self.network == "lenet"
         known = self.data in DATA  # else it is somebody's own, and `train` compares its shape
-        _require(not (flat and known) or self.data in DIGITS, f"lenet takes {' or '.join(DIGITS)}, not {self.data}")
-        _require(not (flat and self.augment), "augment is for networks that take images")
-        _require(not self.dropout or self.network.startswith("conv"), "dropout is for conv2, conv4 and conv6")
-        _require(
+        require(not (flat and known) or self.data in DIGITS, f"lenet takes {' or '.join(DIGITS)}, not {self.data}")
+        require(not (flat and self.augment), "augment is for networks that take images")
+        require(not self.dropout or self.network.startswith("conv"), "dropout is for conv2, conv4 and conv6")
+        require(
             list(self.drops) == sorted(set(self.drops)) and all(type(i) is int and i > 0 for i in self.drops),
             f"drops must be iterations, in order, not {self.drops!r}",
         )
         for arm in self.arms:
-            _require(arm in ARMS, f"unknown arm '{arm}'; choose from {_names(ARMS)}")
-        _require(bool(self.arms), f"no arm to run; choose from {_names(ARMS)}")
-        _require(len(set(self.arms)) == len(self.arms), f"an arm is named twice: {', '.join(self.arms)}")
-        _require(
+            require_known("arm", arm, ARMS)
+        require(bool(self.arms), f"no arm to run; choose from {', '.join(ARMS)}")
+        require(len(set(self.arms)) == len(self.arms), f"an arm is named twice: {', '.join(self.arms)}")
+        require(
             self.rewind < self.iterations,
             f"rewind must be less than the {self.iterations:,} iterations, not {self.rewind:,}",
         )
-        _require(
+        require(
             not self.rewind or set(self.arms) <= set(REWOUND),
-            f"rewind is for the arms {_names(REWOUND)}: leave out {_names(a for a in self.arms if a not in REWOUND)}",
+            f"rewind is for the arms {', '.join(REWOUND)}: leave out "
+            f"{', '.join(arm for arm in self.arms if arm not in REWOUND)}",
         )
-
-
-# Figure 2 of the paper, one entry per network.
-_CONV = Spec(
-    "conv2", "cifar10", lr=2e-4, inputs="raw", iterations=20_000, rounds=22, arms=("ticket", "reinit", "random")
-)
-_DEEP = replace(
-    _CONV,
-    optimiser="sgd",
-    momentum=0.9,
-    weight_decay=1e-4,
-    augment=True,
-    scope="global",
-    rate_conv=0.2,
-    rate_fc=0.0,
-    rate_out=0.0,
-    inputs="standard",
-    eval_every=1_000,
-)
-PAPER = {
-    "lenet": Spec("lenet"),
-    "conv2": _CONV,
-    "conv4": replace(_CONV, network="conv4", lr=3e-4, iterations=25_000, rounds=26),
-    "conv6": replace(_CONV, network="conv6", lr=3e-4, iterations=30_000, rounds=26, rate_conv=0.15),
-    "resnet20": replace(
-        replace(_DEEP, network="resnet20", batch=128, rounds=15, iterations=30_000),
-        **{"lr": 0.03, "warmup": 20_000, "drops": (20_000, 25_000)},
-    ),
-    "vgg19": replace(
-        replace(_DEEP, network="vgg19", batch=64, rounds=33, iterations=112_480),
-        **{"lr": 0.1, "warmup": 10_000, "drops": (56_240, 84_360)},
-    ),
-}
-PAPER["conv6_256"] = replace(PAPER["conv6"], network="conv6_256")  # as Figure 2 prints it; the paper ran 192 filters
-CONVOLUTIONAL = ("conv2", "conv4", "conv6")  # the networks of Section 3
-DEEP = ("resnet20", "vgg19")  # those of Section 4
-
-# What else the main text trains these networks with: by name, the changes to the line of PAPER above.
-SETTINGS = {
-    "conv2": {"dropout": {"dropout": 0.5, "lr": 3e-4, "iterations": 60_000}},
-    "conv4": {"dropout": {"dropout": 0.5, "lr": 2e-4, "iterations": 75_000}},
-    "conv6": {"dropout": {"dropout": 0.5, "lr": 2e-4, "iterations": 90_000}},
-    **{
-        network: {"lr0.1": {"lr": 0.1, "warmup": 0}, "lr0.01": {"lr": 0.01, "warmup": 0}, "warmup": {}}
-        for network in DEEP
-    },
-}
-# The iterations at which Section 4 reports accuracy: it has no early stops.
-POINTS = {"resnet20": (10_000, 20_000, 30_000), "vgg19": (30_000, 60_000, 112_480)}
-NAMES = {
-    "lenet": "Lenet-300-100",
-    "conv2": "Conv-2",
-    "conv4": "Conv-4",
-    "conv6": "Conv-6",
-    "resnet20": "ResNet-20",
-    "vgg19": "VGG-19",
-    "conv6_256": "Conv-6 with 256 filters",
-}
-
-# Profiles change only sizes, but for the quick convolutional networks, and on a laptop the precision of convolutions
-# and how much of a network with them is pruned between two trainings.
-# What a profile leaves out is the paper's. `quick` runs on the digits that ship with a package, the networks for images
-# at an eighth of their width.
-_QUICK = {"data": "mnist5k", "train_eval": 1_000, "trials": 3, "reinits": 1, "randoms": 1}
-_NARROW = {**_QUICK, "width": 0.125, "trials": 2, "eval_every": 20, "train_eval": 500}
-_ONE = {"trials": 1, "reinits": 1, "randoms": 1, "precision": "bf16"}
-PROFILES = {
-    "quick": {
-        "lenet": {**_QUICK, "iterations": 1_500, "eval_every": 50, "rounds": 15, "oneshot_step": 5},
-        # At the paper's learning rates a narrow network would still be learning when these iterations are over: there
-        # would be no early stop to see; and on inputs as large as stored, few of its units survive dropout. These are
-        # the only values of a profile that are no sizes; captions name them.
-        "conv": {
-            **{**_NARROW, "iterations": 150, "eval_every": 25, "train_eval": 250, "lr": 3e-3},
-            **{"inputs": "unit", "rounds": 4, "branch_step": 2},
-        },
-        **{
-            network: {**_NARROW, "iterations": 120, "batch": 32, "eval_every": 40, "rounds": 3, "branch_step": 3}
-            for network in ("resnet20", "vgg19")
-        },
-    },
-    "laptop": {
-        "lenet": {"iterations": 15_000, "rounds": 20, "reinits": 1, "randoms": 1, "oneshot_step": 3},
-        # Fewer trainings: between two of them these are pruned twice, so that levels are the paper's, and as deep as
-        # Section 3 speaks of; ResNet-20 too; VGG-19 about three times.
-        "conv": {
-            **{**_ONE, "trials": 3, "iterations": 5_000, "rounds": 7, "branch_step": 2},
-            **{"rate_conv": 0.19, "rate_fc": 0.36, "rate_out": 0.19},
-        },
-        "conv6": {"iterations": 6_000, "rate_conv": 0.28},
-        "conv6_256": {"iterations": 6_000, "rate_conv": 0.28},
-        "resnet20": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 5, "rate_conv": 0.36},
-        "vgg19": {**_ONE, "iterations": 6_000, "eval_every": 200, "rounds": 6, "rate_conv": 0.5, "width": 0.25},
-    },
-    "paper": {},
-    "published": {},  # draws the best committed rows
-}
-
-
-def spec(
-    network: str,
-    profile: str = "paper",
-    setting: str | None = None,
-    variation: Mapping[str, Any] | None = None,
-    **changes: Any,
-) -> Spec:
-    """The Spec of a network of the paper at a profile, with changes by name; a change of None changes nothing.
-
-    What the profile scales down is a line of Figure 2, or the network in one of its `SETTINGS`, perhaps in a variation:
-    fields by name, in the paper's own iterations. With other iterations warmup and drops change in proportion, unless
-    they are among the changes; `rewind` is taken as it is. Raises SpecError, in one line, for an unknown name or a
-    value out of range.
-    """
-    _require(network in PAPER, f"unknown network '{network}'; choose from {_names(PAPER)}")
-    _require(profile in PROFILES, f"unknown profile '{profile}'; choose from {_names(PROFILES)}")
-    settings = SETTINGS.get(network, {})
-    known = _names(settings) or "none: it has only the one of Figure 2"
-    _require(not setting or setting in settings, f"unknown setting '{setting}' of {network}; choose from {known}")
-    variation, changes = _fields(variation or {}), _fields(changes)
-    line = PAPER[network]
-    paper = replace(line, **{**(settings[setting] if setting else {}), **variation})
-    by_name = PROFILES[profile]
-    sizes = {"iterations": line.iterations, **by_name.get(_kind(network), {}), **by_name.get(network, {})}
-    sizes["iterations"] = round(sizes["iterations"] * paper.iterations / line.iterations)
-    whole = replace(paper, **{**sizes, **{name: variation[name] for name in variation if name != "iterations"}})
-    asked = changes.get("iterations", whole.iterations)
-    part = asked / paper.iterations if type(asked) is int else 1  # anything else is refused below
-    schedule = {"warmup": round(part * paper.warmup), "drops": tuple(round(part * drop) for drop in paper.drops)}
-    found = replace(whole, **{**schedule, **changes})
-    _require(found.data in DATA, f"unknown data '{found.data}'; choose from {_names(DATA)}")
-    return found
-
-
-def _kind(network: str) -> str:
-    """Under which name the profiles have what networks share."""
-    return "conv" if network.startswith("conv") else network
-
-
-def _fields(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a Spec by name, without those that are None; SpecError for a name that is none."""
-    known = [f.name for f in fields(Spec) if f.name != "network"]
-    changes = {name: value for name, value in changes.items() if value is not None}
-    for name, value in changes.items():
-        _require(name in known, f"unknown parameter '{name}'; choose from {_names(known)}")
-        if name in _LISTS and isinstance(value, list):
-            changes[name] = tuple(value)
-    return changes
-
-
-# Fields that `lth run` has an option for; the others are said with --set.
-OPTIONS = ("trials", "rounds", "iterations", "reinits", "randoms", "seed", "rewind", "data", "precision", "arms")
-
-
-# What is counted in some arms only.
-COUNTED_IN = {
-    "reinits": ("reinit", "oneshot_reinit"),
-    "randoms": ("random",),
-    "branch_step": ("reinit", "random", "continued", "redrawn", "untrained", *NOISE),
-    "oneshot_step": ("oneshot", "oneshot_reinit"),
-}
-
-
-def command(wanted: Spec) -> str:
-    """The `lth run` that asks for an experiment with one of the paper's networks, from the profile and the setting that
-    leave the least to be said."""
-    network, found = wanted.network, []
-    idle = [name for name, arms in COUNTED_IN.items() if not set(arms) & set(wanted.arms)]
-    for profile in ("paper", "laptop", "quick"):
-        for setting in (None, *SETTINGS.get(network, {})):
-            words = ["lth run", network, f"--profile {profile}", *([f"--setting {setting}"] if setting else [])]
-            usual = spec(network, profile, setting)
-            if wanted.iterations != usual.iterations:  # a schedule follows
-                words.append(f"--iterations {wanted.iterations}")
-                usual = spec(network, profile, setting, iterations=wanted.iterations)
-            names = [f.name for f in fields(Spec) if getattr(wanted, f.name) != getattr(usual, f.name)]
-            found.append([*words, *(_option(name, getattr(wanted, name)) for name in names if name not in idle)])
-    return " ".join(min(found, key=len))
-
-
-def _option(name: str, value: Any) -> str:
-    text = ",".join(map(str, value)) if name in _LISTS else str(value).lower() if type(value) is bool else value
-    return f"--{name} {text}" if name in OPTIONS else f"--set {name}={text}"
 
 
 def span(spec: Spec, rep: Rep) -> tuple[int, int]:

@@ -8,9 +8,9 @@ import torch
 from lthlib import specs
 from lthlib.bench import bench
 from lthlib.book import speed_page
-from lthlib.engine import cohort, tickets
+from lthlib.engine import arms, cohort
 from lthlib.errors import StoreError
-from lthlib.lab import study
+from lthlib.lab.run import run
 
 
 def test_operations_of_lenet_are_those_counted_by_hand():
@@ -33,7 +33,7 @@ def test_operations_of_conv2_are_those_counted_by_hand():
 def test_the_conventional_network_is_the_same_network(network):
     spec = specs.spec(network, width=0.125)
     net, optimiser = bench._network(spec, "cpu")
-    theta = tickets.initial(spec, [0])
+    theta = arms.initial(spec, [0])
     x = torch.rand(1, 4, *bench.networks.shape(network))
     assert torch.allclose(net.eval()(x[0]), cohort.of(spec, theta).forward(x)[0], atol=1e-5)
     assert sum(p.numel() for group in optimiser.param_groups for p in group["params"]) == sum(
@@ -54,7 +54,7 @@ def test_the_conventional_loop_feeds_moved_images_where_the_experiment_does():
 def found(tmp_path_factory):
     """A whole record, of a network so small that it takes seconds."""
     store = tmp_path_factory.mktemp("store")
-    study.run(
+    run(
         specs.spec("lenet", "quick", trials=1, rounds=1, arms=("ticket",), iterations=4, eval_every=4), store, workers=1
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -504,8 +504,8 @@ def test_every_network_and_setting_has_its_figures():
 
 
 def test_code_shown_is_code_that_runs():
-    from lthlib.engine import tickets
+    from lthlib.core import tickets
 
     assert chapters.branches().text.startswith("BRANCHES")
-    assert chapters.branches().text.count("lambda spec") == len(tickets.BRANCHES)
+    assert chapters.branches().text.count(": Arm(") == len(specs.BRANCHES) - len(specs.NOISE)
     assert "def find_winning_tickets" in chapters.code(tickets.find_winning_tickets)._repr_markdown_()

@@ -9,9 +9,10 @@ import pytest
 
 from lthlib import specs
 from lthlib.book import chapters, explorer
-from lthlib.engine import tickets
+from lthlib.engine import arms, pruning
 from lthlib.errors import StoreError
-from lthlib.lab import store, study, task
+from lthlib.lab import store, task
+from lthlib.lab.run import run
 from lthlib.specs import Rep
 
 ROOT = Path(__file__).parents[2]
@@ -50,8 +51,8 @@ def test_the_page_speaks_of_what_is_committed(found):
 def test_counts_are_those_that_follow_from_the_rates(found, spec):
     left = [sum(layer["left"][n] for layer in found["layers"].values()) for n in range(len(found["left"]))]
     assert left == found["left"]
-    assert [100 * n / tickets.weights(spec) for n in left] == tickets.ladder(spec)
-    assert found["remaining"] == pytest.approx(tickets.ladder(spec))
+    assert [100 * n / pruning.weights(spec) for n in left] == pruning.ladder(spec)
+    assert found["remaining"] == pytest.approx(pruning.ladder(spec))
 
 
 def test_letters_are_the_masks_of_the_rows(found, rows):
@@ -92,7 +93,7 @@ def tiny(tmp_path_factory):
     """A store with a few trainings, its rows, and the random masks that were trained with."""
     spec = specs.spec("lenet", "quick", arms=["ticket", "reinit", "random"], iterations=15, train_eval=50, rounds=2)
     spec = replace(spec, trials=1, branch_step=2, eval_every=10)
-    path, trained, scattered = tmp_path_factory.mktemp("store"), {}, tickets.scattered
+    path, trained, scattered = tmp_path_factory.mktemp("store"), {}, arms.scattered
 
     def note(spec, mask, reps):
         (rep,) = reps
@@ -100,8 +101,8 @@ def tiny(tmp_path_factory):
         return trained[rep.round]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tickets, "scattered", note)
-        study.run(spec, path, device="cpu", workers=1)
+        patch.setattr(arms, "scattered", note)
+        run(spec, path, device="cpu", workers=1)
     return spec, store.Store(path), store.Store(path).rows(spec), trained
 
 

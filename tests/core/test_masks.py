@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import tickets
+from lthlib.engine import arms, pruning
 from lthlib.evidence.paper_curves import paper
 from tests import oracle
 
@@ -64,13 +64,13 @@ def test_negative_weights_are_judged_by_size():
 
 def test_counts_and_percentages_of_lenet_are_the_papers():
     spec = specs.spec("lenet")
-    assert tickets.weights(spec) == 266_200
-    theta = tickets.initial(spec, [0])
-    m = masks.ones(theta, {name: "" for name in tickets.rates(spec)})
+    assert pruning.weights(spec) == 266_200
+    theta = arms.initial(spec, [0])
+    m = masks.ones(theta, {name: "" for name in pruning.rates(spec)})
     ladder = []
     for _ in range(29):
-        ladder.append(100 * sum(masks.survivors(m)[0].values()) / tickets.weights(spec))
-        m = masks.prune(theta, m, tickets.rates(spec))
+        ladder.append(100 * sum(masks.survivors(m)[0].values()) / pruning.weights(spec))
+        m = masks.prune(theta, m, pruning.rates(spec))
     printed = paper("fig4a", "lenet", "ticket", "acc_es").set_index("round")["percent_remaining"]
     assert len(printed) > 20
     for n, p in printed.items():
@@ -82,7 +82,7 @@ def test_counts_and_percentages_of_lenet_are_the_papers():
 @pytest.mark.parametrize(("level", "remaining"), [(2, 95.0), (13, 67.6), (33, 17.7), (38, 5.18)])
 def test_one_shot_percentages_are_the_papers(level, remaining):
     spec = specs.spec("lenet")
-    (left,) = masks.survivors(tickets.oneshot(spec, tickets.initial(spec, [0]), level))
+    (left,) = masks.survivors(arms.level(spec, arms.initial(spec, [0]), level))
     assert 100 * sum(left.values()) / 266_200 == pytest.approx(remaining, abs=0.05)
     assert left["out.weight"] == 1_000 - int(12.5 * level + 0.5)
 

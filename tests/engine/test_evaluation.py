@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lthlib import specs
-from lthlib.engine import cohort, data, evaluation, networks, tickets, train
+from lthlib.engine import arms, cohort, data, evaluation, networks, pruning, train
 from lthlib.evidence.curves import reached, summarise
 from lthlib.lab import task
 from lthlib.specs import POINTS, Rep
@@ -30,8 +30,8 @@ def trained(request):
     """A spec, and the curves of its cohort: as they are recorded, and with everything evaluated each time."""
     spec = SPECS[request.param]
     images = few(data.load("mnist5k", shape=networks.shape(spec.network)))
-    start = tickets.initial(spec, [rep.trial for rep in REPS])
-    mask = {name: (start[name].abs() > start[name].abs().median()).float() for name in tickets.rates(spec)}
+    start = arms.initial(spec, [rep.trial for rep in REPS])
+    mask = {name: (start[name].abs() > start[name].abs().median()).float() for name in pruning.rates(spec)}
     sparing = train.train(spec, start, mask, REPS, images)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "reported", lambda spec, points: set(points))
@@ -106,8 +106,8 @@ def test_an_accelerator_evaluates_all_each_time(monkeypatch):
     """There a comparison would wait for the host."""
     spec = dataclasses.replace(SPECS["lenet"], iterations=60)
     images = few(data.load("mnist5k"))
-    start = tickets.initial(spec, [0])
-    mask = {name: torch.ones_like(start[name]) for name in tickets.rates(spec)}
+    start = arms.initial(spec, [0])
+    mask = {name: torch.ones_like(start[name]) for name in pruning.rates(spec)}
     monkeypatch.setattr(cohort, "apart", lambda device: False)
     _, curves = train.train(spec, start, mask, [Rep("ticket", 0)], images)
     assert not any(value.isnan().any() for value in curves.values())

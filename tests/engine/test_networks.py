@@ -9,7 +9,7 @@ import torch
 from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import cohort, networks, tickets
+from lthlib.engine import arms, cohort, networks, pruning
 from lthlib.lab import task
 from lthlib.specs import Rep
 
@@ -50,26 +50,26 @@ def test_each_network_has_the_papers_weights(network):
 @pytest.mark.parametrize("network", LADDERS)
 def test_each_ladder_of_remaining_weights_is_the_papers(network):
     printed = [float(percent) for percent in LADDERS[network].split()]
-    assert tickets.ladder(specs.spec(network))[: len(printed)] == pytest.approx(printed, abs=0.05)
+    assert pruning.ladder(specs.spec(network))[: len(printed)] == pytest.approx(printed, abs=0.05)
 
 
 @pytest.mark.parametrize("network", ["lenet", "conv6", "resnet20"])
 def test_pruning_goes_down_the_ladder(network):
     spec = specs.spec(network, width=0.5)
-    theta = tickets.initial(spec, [0])
-    mask = masks.ones(theta, tickets.rates(spec))
-    for n, expected in enumerate(tickets.ladder(spec)[:8]):
+    theta = arms.initial(spec, [0])
+    mask = masks.ones(theta, pruning.rates(spec))
+    for n, expected in enumerate(pruning.ladder(spec)[:8]):
         row = task.tidy(spec, Rep("ticket", 0, n), masks.survivors(mask)[0], {"iteration": [0]})
         assert row["remaining"][0] == pytest.approx(expected, abs=1e-9)
-        mask = masks.prune(theta, mask, tickets.rates(spec), tickets.together(spec))
+        mask = masks.prune(theta, mask, pruning.rates(spec), pruning.together(spec))
 
 
 def test_shortcuts_output_layers_and_batch_norm_of_the_deep_networks_are_never_pruned():
-    assert sum(tickets.prunable(specs.spec("resnet20")).values()) == 270_896 - 2_560
+    assert sum(pruning.prunable(specs.spec("resnet20")).values()) == 270_896 - 2_560
     for network in ("resnet20", "vgg19"):
         spec = specs.spec(network)
-        pruned = {name for name, rate in tickets.rates(spec).items() if rate}
-        assert pruned == set(tickets.together(spec))
+        pruned = {name for name, rate in pruning.rates(spec).items() if rate}
+        assert pruned == set(pruning.together(spec))
         assert not any("norm" in name or "shortcut" in name or "out" in name for name in pruned)
 
 
@@ -77,12 +77,12 @@ def test_shortcuts_output_layers_and_batch_norm_of_the_deep_networks_are_never_p
 def test_a_narrow_variant_is_the_same_network(network):
     """As many layers of the same names; images in, ten logits out; first weights in Glorot's bounds."""
     full, narrow = specs.spec(network), specs.spec(network, width=0.25)
-    assert list(tickets.rates(narrow)) == list(tickets.rates(full))
-    assert tickets.weights(narrow) < tickets.weights(full) / 3
-    theta = tickets.initial(narrow, [0, 1])
+    assert list(pruning.rates(narrow)) == list(pruning.rates(full))
+    assert pruning.weights(narrow) < pruning.weights(full) / 3
+    theta = arms.initial(narrow, [0, 1])
     logits = cohort.of(narrow, theta).forward(torch.rand(2, 3, *networks.shape(network)))
     assert logits.shape == (2, 3, 10)
-    for name in tickets.rates(narrow):
+    for name in pruning.rates(narrow):
         w = theta[name]
         fans = (w.shape[1] + w.shape[2]) * math.prod(w.shape[3:])
         assert w.abs().max() <= 2 * math.sqrt(2 / fans) + 1e-6
@@ -101,7 +101,7 @@ def test_max_pooling_before_or_after_relu_is_the_same_function_with_the_same_gra
 
 @pytest.mark.parametrize("network", ["resnet20", "vgg19"])
 def test_batch_norm_starts_as_if_it_were_not_there_and_is_rewound_with_the_rest(network):
-    theta = tickets.initial(specs.spec(network, width=0.125), [0])
+    theta = arms.initial(specs.spec(network, width=0.125), [0])
     for (name, value), (end, expected) in itertools.product(
         theta.items(), {"norm.weight": 1, "norm.bias": 0, "running_mean": 0, "running_var": 1}.items()
     ):
@@ -120,7 +120,7 @@ def test_a_width_of_lenet_is_one_of_the_papers_sizes(first, second):
 
 
 def test_a_plain_gaussian_start_has_its_sigma_in_every_layer_and_is_not_cut_off():
-    theta = tickets.initial(specs.spec("lenet", sigma=0.1), [0])
+    theta = arms.initial(specs.spec("lenet", sigma=0.1), [0])
     for name in ("fc1.weight", "fc2.weight"):
         assert theta[name].std().item() == pytest.approx(0.1, rel=0.02)
         assert theta[name].abs().max() > 0.3

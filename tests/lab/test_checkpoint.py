@@ -19,13 +19,16 @@ from hypothesis import strategies as st
 
 from lthlib import specs
 from lthlib.core.streams import stream
-from lthlib.engine import cohort, data, evaluation, machine, networks, tickets, train
+from lthlib.engine import arms, cohort, data, evaluation, machine, networks, pruning, train
 from lthlib.errors import SpecError, StoreError
-from lthlib.lab import checkpoint, study, task
+from lthlib.lab import checkpoint, task, workers
+from lthlib.lab.plan import missing, plan, room
+from lthlib.lab.progress import Bars
+from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from lthlib.specs import OPENING, Rep
 from tests.engine.test_train import NARROW
-from tests.lab.test_study import assert_same
+from tests.lab.test_run import assert_same
 
 SHORT = {"iterations": 11, **NARROW, "eval_every": 2, "arms": ["ticket"]}
 SPECS = {
@@ -62,10 +65,10 @@ def few(images):
 def test_resumed_is_uninterrupted(name, trials, choice):
     spec, reps = SPECS[name], [Rep("ticket", trial, 2) for trial in trials]
     assert name != "resnet20" or (spec.momentum and spec.augment)
-    start = tickets.initial(spec, trials)
+    start = arms.initial(spec, trials)
     mask = {
         layer: (torch.rand(start[layer].shape, generator=stream(0, layer)) < 0.5).float()
-        for layer in tickets.rates(spec)
+        for layer in pruning.rates(spec)
     }
     images = few(data.load("mnist5k", shape=networks.shape(spec.network)))
     points = evaluation.evaluations(spec, *specs.span(spec, reps[0]))
@@ -94,8 +97,8 @@ def test_resumed_is_uninterrupted(name, trials, choice):
 
 def test_a_state_that_is_not_of_this_training_is_refused():
     spec, rep, kept = SPECS["lenet"], Rep("ticket", 0), []
-    start = tickets.initial(spec, [0])
-    mask = {layer: torch.ones_like(start[layer]) for layer in tickets.rates(spec)}
+    start = arms.initial(spec, [0])
+    mask = {layer: torch.ones_like(start[layer]) for layer in pruning.rates(spec)}
     images = few(data.load("mnist5k"))
     train.train(spec, start, mask, [rep], images, offer=lambda take: kept.append(take()))
     short = {name: value for name, value in kept[0].items() if name != "optimiser.0"}
@@ -120,8 +123,8 @@ def finished(tmp_path_factory):
     for most in (1, 100):
         folder = tmp_path_factory.mktemp(f"finished{most}")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(study, "width", lambda spec, device, most=most: most)
-            study.run(spec, folder, workers=1)
+            patch.setattr(workers, "width", lambda spec, device, most=most: most)
+            run(spec, folder, workers=1)
         stores[most] = Store(folder)
     return spec, stores
 
@@ -136,8 +139,7 @@ def kill_at(monkeypatch, arm, iteration, left=1):
             killed.append(label)
             raise Killed(label)
 
-    monkeypatch.setattr(study, "_report", report)
-    monkeypatch.setattr(study.Bars, "tell", lambda bars, worker, *event: report(*event))
+    monkeypatch.setattr(Bars, "tell", lambda bars, worker, *event: report(*event))
     return seen
 
 
@@ -147,7 +149,7 @@ def left_over(store):
 
 def assert_stores_same(path, spec, store):
     assert_same(Store(path).rows(spec), store.rows(spec))
-    for rep in study.plan(spec):
+    for rep in plan(spec):
         if rep.arm in specs.TRUNKS:
             ours, theirs = Store(path).arrays(spec, rep), store.arrays(spec, rep)
             assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
@@ -157,14 +159,14 @@ def assert_stores_same(path, spec, store):
 @pytest.mark.parametrize(("arm", "at"), [("ticket", 16), ("reinit", 25), (OPENING, 6)])
 def test_a_study_goes_on_within_a_training(finished, tmp_path, monkeypatch, most, arm, at):
     spec, stores = finished
-    monkeypatch.setattr(study, "width", lambda spec, device: most)
+    monkeypatch.setattr(workers, "width", lambda spec, device: most)
     seen = kill_at(monkeypatch, arm, at)
     with pytest.raises(Killed) as killed:
-        study.run(spec, tmp_path, workers=1)
+        run(spec, tmp_path, workers=1)
     label = str(killed.value)
     assert len(left_over(tmp_path)) == 1
     seen.clear()
-    study.run(spec, tmp_path, workers=1)
+    run(spec, tmp_path, workers=1)
     assert next(i for who, i in seen if who == label) == at  # not from the start again
     assert_stores_same(tmp_path, spec, stores[most])
     assert left_over(tmp_path) == []
@@ -175,10 +177,10 @@ def test_the_seconds_before_are_counted(finished, tmp_path, monkeypatch):
     spec, _ = finished
     kill_at(monkeypatch, "ticket", 16)
     with pytest.raises(Killed):
-        study.run(spec, tmp_path, workers=1)
+        run(spec, tmp_path, workers=1)
     (file,) = tmp_path.rglob("*.checkpoint")
     change(file, lambda about: about.update(seconds=1_000.0))
-    study.run(spec, tmp_path, workers=1)
+    run(spec, tmp_path, workers=1)
     seconds = Store(tmp_path).rows(spec).query("arm == 'ticket' and trial == 0 and round == 0")["seconds"]
     assert 1_000 < seconds.iloc[0] < 1_100
 
@@ -236,12 +238,12 @@ def test_what_cannot_be_gone_on_from_is_set_aside_and_the_training_starts_anew(f
     monkeypatch.setenv("LTH_TRAP", str(tmp_path / "sprung"))
     seen = kill_at(monkeypatch, "ticket", 16)
     with pytest.raises(Killed):
-        study.run(one, tmp_path, workers=1)
+        run(one, tmp_path, workers=1)
     (file,) = tmp_path.rglob("*.checkpoint")
     BAD[bad](file)
     seen.clear()
     with pytest.warns(UserWarning, match=r"ticket-t0-r00-d0.checkpoint is no use \(.*\): set aside"):
-        study.run(one, tmp_path, workers=1)
+        run(one, tmp_path, workers=1)
     assert seen[0] == ("ticket trial 0 round 0", 0)
     rows, whole = Store(tmp_path).rows(one), stores[1].rows(spec)
     same = whole[(whole["trial"] == 0) & (whole["round"] == 0)].reset_index(drop=True)
@@ -252,7 +254,7 @@ def test_what_cannot_be_gone_on_from_is_set_aside_and_the_training_starts_anew(f
 
 def test_a_cohort_that_was_killed_while_it_was_stored_leaves_nothing(finished, tmp_path, monkeypatch):
     spec, stores = finished
-    monkeypatch.setattr(study, "width", lambda spec, device: 100)
+    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
     save, saved = Store.save, []
 
     def once(store, spec, rep, *what):
@@ -264,17 +266,17 @@ def test_a_cohort_that_was_killed_while_it_was_stored_leaves_nothing(finished, t
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Store, "save", once)
         with pytest.raises(Killed):
-            study.run(spec, tmp_path, workers=1)
+            run(spec, tmp_path, workers=1)
     (kept,) = left_over(tmp_path)
     assert kept.startswith("reinit-t0")
     part = next(tmp_path.rglob(kept)).with_name(f".{kept}.0123")  # as a writer leaves it that is killed
     part.write_bytes(b"PK")
-    monkeypatch.setattr(study, "width", lambda spec, device: 1)
-    study.run(spec, tmp_path, workers=1)
+    monkeypatch.setattr(workers, "width", lambda spec, device: 1)
+    run(spec, tmp_path, workers=1)
     assert left_over(tmp_path) == []
     assert len(Store(tmp_path).rows(spec)) == len(stores[1].rows(spec))
     part.with_name(kept).write_bytes(b"PK")  # all rows are stored, and nothing is left to train
-    study.run(spec, tmp_path, workers=1)
+    run(spec, tmp_path, workers=1)
     assert left_over(tmp_path) == []
 
 
@@ -292,7 +294,7 @@ def test_how_often_follows_the_clock_and_never_takes_more_than_a_fiftieth(finish
         now[0] += 5
 
     monkeypatch.setattr(Store, "save_checkpoint", save)
-    start = tickets.initial(spec, [0])
+    start = arms.initial(spec, [0])
     kept = checkpoint.Checkpoint(Store(tmp_path), spec, [Rep("ticket", 0)], start, {}, data.load("mnist5k"), "cpu")
     while now[0] < 2_000:
         now[0] += 10
@@ -310,8 +312,8 @@ def test_what_cannot_be_written_is_a_warning_and_no_end(finished, tmp_path, monk
 
     monkeypatch.setattr(Store, "save_checkpoint", full)
     with pytest.warns(UserWarning, match="cannot write a checkpoint"):
-        study.run(one, tmp_path, workers=1)
-    assert study.missing(one, Store(tmp_path)) == []
+        run(one, tmp_path, workers=1)
+    assert missing(one, Store(tmp_path)) == []
 
 
 @pytest.mark.parametrize("said", ["soon", "-1", "nan", ""])
@@ -320,15 +322,15 @@ def test_an_environment_that_says_no_number_is_one_line_before_training(tmp_path
     with pytest.raises(
         SpecError, match=f"LTH_CHECKPOINT_SECONDS must be a number of seconds, at least 0, not '{said}'"
     ):
-        study.run(SPECS["lenet"], tmp_path / "store", workers=1)
+        run(SPECS["lenet"], tmp_path / "store", workers=1)
     assert not (tmp_path / "store").exists()
 
 
 def test_room_counts_the_checkpoints_of_what_is_trained_at_once(finished):
     spec, _ = finished
-    todo = study.plan(spec)
-    one, two, many = (study.room(spec, todo, n) for n in (1, 2, 1_000))
-    assert two - one == 24 * tickets.weights(spec)
+    todo = plan(spec)
+    one, two, many = (room(spec, todo, n) for n in (1, 2, 1_000))
+    assert two - one == 24 * pruning.weights(spec)
     assert many - one == (len(todo) - 1) * (two - one)
 
 
@@ -354,7 +356,7 @@ def test_a_process_group_that_is_killed_at_any_moment_loses_nothing(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "is no use" not in done.stderr
-    study.run(spec, tmp_path / "straight", workers=1)
+    run(spec, tmp_path / "straight", workers=1)
     assert_stores_same(store, spec, Store(tmp_path / "straight"))
     assert left_over(store) == []
 
@@ -371,7 +373,7 @@ def stamps(store):
 def test_one_network_of_a_cohort_alone_has_another_checkpoint(finished, tmp_path):
     """What is left out of products follows from the masks of the whole cohort."""
     spec, _ = finished
-    start, images = tickets.initial(spec, [0, 1]), data.load("mnist5k")
+    start, images = arms.initial(spec, [0, 1]), data.load("mnist5k")
     store = Store(tmp_path).open(spec)
     reps = [Rep("ticket", 0), Rep("ticket", 1)]
     with machine.prepared():

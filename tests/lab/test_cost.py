@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lthlib import specs
-from lthlib.lab import cost, study
+from lthlib.lab import cost, workers
+from lthlib.lab.plan import depth, missing, plan
+from lthlib.lab.run import run
 from lthlib.lab.store import Store
+from lthlib.lab.where import Where
 
 small = st.builds(
     lambda trials, rounds, step, arms: specs.spec(
@@ -25,9 +28,9 @@ small = st.builds(
 
 @given(small, st.integers(1, 5))
 def test_the_longest_way_is_bounded_by_all_work_and_by_the_longest_chain(spec, workers):
-    todo = study.plan(spec)
+    todo = plan(spec)
     span = cost.makespan(spec, todo, workers, 1)
-    chain = study.depth(spec) + 1 + spec.rounds * ("continued" in spec.arms)
+    chain = depth(spec) + 1 + spec.rounds * ("continued" in spec.arms)
     assert max(chain, math.ceil(len(todo) / workers)) <= span <= len(todo)
     assert cost.makespan(spec, todo, 1, 1) == len(todo)
     assert chain <= cost.makespan(spec, todo, 10_000, 1) <= chain + 1
@@ -35,7 +38,7 @@ def test_the_longest_way_is_bounded_by_all_work_and_by_the_longest_chain(spec, w
 
 def test_a_cohort_costs_as_much_as_its_networks():
     spec = specs.spec("lenet", "quick", trials=2, rounds=1, arms=("ticket", "reinit"))
-    todo = study.plan(spec)
+    todo = plan(spec)
     assert cost.makespan(spec, todo, 1, 100) == len(todo) == 6
 
 
@@ -43,21 +46,21 @@ def test_a_rewound_ticket_costs_the_iterations_that_it_takes():
     sizes = {"trials": 2, "rounds": 3, "reinits": 1, "iterations": 100, "rewind": 10}
     spec = specs.spec("lenet", "quick", arms=("ticket", "reinit"), **sizes)
     chain = 0.1 + 1 + 3 * 0.9  # the opening, the dense network, three tickets
-    assert cost.makespan(spec, study.plan(spec), 1, 1) == pytest.approx(2 * (chain + 3))
-    assert cost.makespan(spec, study.plan(spec), 100, 1) == pytest.approx(chain + 1)
+    assert cost.makespan(spec, plan(spec), 1, 1) == pytest.approx(2 * (chain + 3))
+    assert cost.makespan(spec, plan(spec), 100, 1) == pytest.approx(chain + 1)
     assert len(cost.paces(dataclasses.replace(spec, rewind=99), 2, stretches=1)) == 1
 
 
 def test_what_is_stored_costs_nothing(tmp_path):
     spec = specs.spec("lenet", "quick", trials=1, rounds=0, arms=("ticket",), iterations=2, eval_every=2)
-    study.run(spec, tmp_path, workers=1)
-    found = cost.predict(spec, tmp_path)
+    run(spec, tmp_path, workers=1)
+    found = cost.predict(spec, Where(tmp_path))
     assert (found.trainings, found.seconds, found.disk) == (0, 0, 0)
 
 
 def test_a_prediction_counts_what_is_missing(tmp_path, tiny):
-    found = cost.predict(tiny, tmp_path, workers=1, budget=0.2)
-    assert found.trainings == len(study.missing(tiny, Store(tmp_path)))
+    found = cost.predict(tiny, Where(tmp_path, workers=1), budget=0.2)
+    assert found.trainings == len(missing(tiny, Store(tmp_path)))
     assert found.seconds - found.trainings * tiny.iterations * found.pace == pytest.approx(0, abs=0.05)
     assert found.memory > cost.images(tiny) + 1e8
     assert "trainings of" in str(found)
@@ -91,5 +94,5 @@ def test_the_memory_of_a_process_is_its_own_and_not_its_parents():
     ballast = torch.ones(150_000_000)  # 600 MB
     before = cost.peak("cpu")
     del ballast
-    with study.pool(2, "cpu") as run:
-        assert max(run(cost.peak, ["cpu"] * 2)) < before - 100e6
+    with workers.pool(2, "cpu") as each:
+        assert max(each(cost.peak, ["cpu"] * 2)) < before - 100e6

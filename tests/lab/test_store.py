@@ -66,9 +66,13 @@ def test_a_truncated_file_is_set_aside_with_a_warning_and_the_rest_stays_readabl
         store.save(SPEC, rep, one_training(rep), ARRAYS)
     broken = next(store.path.rglob(f"*t1*.{kind}"))
     broken.write_bytes(broken.read_bytes()[:keep])
+    before = files(store)
+    assert not store.has(SPEC, REP)
+    assert files(store) == before, "a question changes nothing"
     with pytest.warns(UserWarning, match="is no use.*set aside"):
-        assert not store.has(SPEC, REP)
+        store.set_aside(SPEC, [REP, other])
     assert f"{broken.name}.aside" in files(store)
+    assert broken.name not in files(store)
     assert store.has(SPEC, other)
     assert 0 in store.rows(SPEC)["trial"].unique()
 
@@ -88,8 +92,7 @@ def test_damage_inside_a_file_is_seen_and_a_file_that_may_not_be_read_is_left_al
     with zipfile.ZipFile(arrays) as members:
         middle = members.infolist()[1].header_offset - 5  # the end of what the first member holds
     arrays.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
-    with pytest.warns(UserWarning, match="set aside"):
-        assert not store.has(SPEC, REP)
+    assert not store.has(SPEC, REP)
     store.save(SPEC, REP, one_training(), ARRAYS)
 
     def refused(*_, **__):
@@ -97,8 +100,9 @@ def test_damage_inside_a_file_is_seen_and_a_file_that_may_not_be_read_is_left_al
 
     monkeypatch.setattr("pyarrow.parquet.read_table", refused)
     before = files(store)
-    with pytest.raises(StoreError, match="cannot read .*Permission denied"):
-        store.has(SPEC, REP)
+    for look in (lambda: store.has(SPEC, REP), lambda: store.set_aside(SPEC, [REP])):
+        with pytest.raises(StoreError, match="cannot read .*Permission denied"):
+            look()
     assert files(store) == before
 
 

@@ -14,10 +14,11 @@ from torch import nn
 from torch.nn.utils import prune
 
 from lthlib import cli, specs
-from lthlib.engine import cohort, data, machine, networks, tickets
+from lthlib.engine import arms, cohort, data, machine, networks, pruning
 from lthlib.engine.train import train
 from lthlib.errors import LthError, StoreError
-from lthlib.lab import study, task, ticket_file
+from lthlib.lab import task, ticket_file
+from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from lthlib.specs import Rep
 
@@ -34,7 +35,7 @@ def store(tmp_path_factory):
     """Two small experiments."""
     folder = tmp_path_factory.mktemp("exchange") / "store"
     for spec in SPECS.values():
-        study.run(spec, folder, workers=1)
+        run(spec, folder, workers=1)
     return Store(folder)
 
 
@@ -74,10 +75,10 @@ def test_the_file_says_what_it_holds(exported, store):
     assert set(mask) == {"fc1.weight", "fc2.weight", "out.weight"}
     says = {"network": "lenet", "arm": "ticket", "trial": "0", "round": "2", "key": specs.key(SPECS["lenet"])}
     assert says.items() <= metadata.items()
-    assert float(metadata["P_m"]) == pytest.approx(tickets.ladder(SPECS["lenet"])[2], abs=1e-3)
+    assert float(metadata["P_m"]) == pytest.approx(pruning.ladder(SPECS["lenet"])[2], abs=1e-3)
     assert {"lthlib", "torch"} <= set(json.loads(metadata["versions"]))
     assert "keep at 0 what is pruned" in metadata["usage"]
-    (kept, _), start = task.recall(store, SPECS["lenet"], [REP]), tickets.initial(SPECS["lenet"], [0])
+    (kept, _), start = task.recall(store, SPECS["lenet"], [REP]), arms.initial(SPECS["lenet"], [0])
     assert all(torch.equal(m, kept[name][0]) for name, m in mask.items())
     assert all(torch.equal(value, start[name][0]) for name, value in theta0.items())
 
@@ -129,8 +130,8 @@ def test_the_lines_of_the_docstring_run(exported):
 
 def test_a_network_with_batch_norm_loads_into_a_plain_module(tmp_path):
     spec = specs.spec("resnet20", width=0.25)
-    theta0 = cohort.rows(tickets.initial(spec, [0]))[0]
-    mask = {name: (theta0[name] > 0).float() for name in tickets.prunable(spec)}
+    theta0 = cohort.rows(arms.initial(spec, [0]))[0]
+    mask = {name: (theta0[name] > 0).float() for name in pruning.prunable(spec)}
     ticket_file.save(tmp_path / "ticket", spec, Rep("ticket", 0), mask, theta0)
     net = networks.Resnet20(0.25)
     net.load_state_dict(ticket_file.load(tmp_path / "ticket").theta0)
@@ -174,7 +175,7 @@ def test_a_ticket_that_is_not_there_is_told_with_those_that_are(store, tmp_path,
 def test_several_experiments_of_a_network_are_told_apart_by_key_or_profile(tmp_path, capsys):
     store, two = tmp_path / "store", [specs.spec("lenet", "quick", **{**ONE, "rounds": 0, "seed": n}) for n in (0, 1)]
     for spec in two:
-        study.run(spec, store, workers=1)
+        run(spec, store, workers=1)
     words = ["--trial", 0, "--round", 0, tmp_path / "t", "--store", store]
     line = told(capsys, "export", "lenet", *words)
     assert all(specs.key(spec) in line for spec in two)

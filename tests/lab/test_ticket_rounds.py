@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 
 from lthlib import cli, lease, specs
 from lthlib.core import masks
-from lthlib.engine import networks, tickets
+from lthlib.engine import networks, pruning
 from lthlib.errors import SpecError, StoreError
-from lthlib.lab import anatomy, maintenance, study, task, ticket_file, ticket_rounds
+from lthlib.lab import anatomy, maintenance, task, ticket_file, ticket_rounds, workers
+from lthlib.lab.plan import missing, plan
+from lthlib.lab.run import run
 from lthlib.lab.store import Store, published
 from lthlib.lab.ticket_rounds import Chain
 from lthlib.specs import Rep
 from tests.lab.test_maintenance import snapshot
-from tests.lab.test_study import assert_same
+from tests.lab.test_run import assert_same
 
 SPEC = specs.spec("lenet", "quick")
 
@@ -234,7 +236,7 @@ def half(tmp_path_factory):
     """Half of a study, exported, and its store, which nobody changes."""
     folder = tmp_path_factory.mktemp("half")
     for spec in (LENET, CONV):
-        study.run(spec, folder / "store", workers=1)
+        run(spec, folder / "store", workers=1)
     assert lth("export", "--store", folder / "store", "--to", folder / "results") == 0
     return folder
 
@@ -266,7 +268,7 @@ def test_an_export_has_the_masks_of_each_trial_and_the_next(half):
             for n, mask in {**found, 3: chain.mask(3)}.items():
                 rep = Rep("ticket", trial, min(n, 2))
                 kept, theta_j = task.recall(store, spec, [rep])
-                kept = kept if n < 3 else masks.prune(theta_j, kept, tickets.rates(spec), tickets.together(spec))
+                kept = kept if n < 3 else masks.prune(theta_j, kept, pruning.rates(spec), pruning.together(spec))
                 assert all(np.array_equal(m, kept[name][0].numpy() > 0) for name, m in mask.items())
             assert chain.about["theta0"] == maintenance.start_of(spec, trial)
             first = store.rows(spec).query(f"trial == {trial} and round == 0").iloc[0]
@@ -284,7 +286,7 @@ def test_exporting_again_changes_nothing_and_a_longer_chain_takes_the_place_of_a
     }
     store = tmp_path / "store"
     shutil.copytree(half / "store", store)
-    study.run(dataclasses.replace(LENET, trials=1, rounds=3), store, workers=1)
+    run(dataclasses.replace(LENET, trials=1, rounds=3), store, workers=1)
     assert lth("export", specs.key(LENET), "--store", store, "--to", results) == 0
     assert ticket_rounds.read(files(results)[0]).rounds == 3
     assert files(results)[1].read_bytes() == before[files(results)[1]][1], "the other trial's stays"
@@ -312,7 +314,7 @@ def test_tickets_that_are_others_or_damaged_are_never_replaced(half, results, ca
 
 def test_what_does_not_follow_from_the_seed_is_left_out_in_one_line(half, tmp_path, monkeypatch):
     rewound = specs.spec("lenet", "quick", rewind=3, arms=["ticket"], rounds=1, **{**SIZES, "trials": 1})
-    study.run(rewound, tmp_path / "store", workers=1)
+    run(rewound, tmp_path / "store", workers=1)
     with pytest.warns(UserWarning, match="are left out: they start from the weights of iteration 3, which do not"):
         assert ticket_file.chains(rewound, Store(tmp_path / "store"), tmp_path / "results") == []
     monkeypatch.setattr("torch.__version__", "9.9.9+cpu")
@@ -322,7 +324,7 @@ def test_what_does_not_follow_from_the_seed_is_left_out_in_one_line(half, tmp_pa
 
 def test_dense_networks_alone_are_no_tickets(tmp_path):
     dense = dataclasses.replace(LENET, rounds=0, trials=1)
-    study.run(dense, tmp_path / "store", workers=1)
+    run(dense, tmp_path / "store", workers=1)
     assert ticket_file.chains(dense, Store(tmp_path / "store"), tmp_path / "results") == []
 
 
@@ -365,7 +367,7 @@ def test_half_a_study_exported_merged_elsewhere_and_finished_is_as_uninterrupted
     spec, more, results, tmp_path, monkeypatch
 ):
     whole = dataclasses.replace(spec, **more)
-    study.run(whole, tmp_path / "uninterrupted", workers=1)
+    run(whole, tmp_path / "uninterrupted", workers=1)
     maintenance.merge(Store(tmp_path / "store"), Store(results))
     train, trained = task.train, []
 
@@ -374,9 +376,9 @@ def test_half_a_study_exported_merged_elsewhere_and_finished_is_as_uninterrupted
         return train(spec, theta, mask, reps, *more, **options)
 
     monkeypatch.setattr(task, "train", noted)
-    study.run(whole, tmp_path / "store", workers=1)
+    run(whole, tmp_path / "store", workers=1)
     assert_same(Store(tmp_path / "store").rows(spec), Store(tmp_path / "uninterrupted").rows(spec))
-    assert sorted(trained) == sorted({*study.plan(whole)} - {*study.plan(spec)}), "nothing is trained again"
+    assert sorted(trained) == sorted({*plan(whole)} - {*plan(spec)}), "nothing is trained again"
     (chain, *_) = ticket_file.chains(spec, Store(tmp_path / "store"), results)
     assert chain.rounds == whole.rounds
     mine = Store(tmp_path / "uninterrupted").tickets(spec, 0)
@@ -385,11 +387,11 @@ def test_half_a_study_exported_merged_elsewhere_and_finished_is_as_uninterrupted
 
 def test_cohorts_on_merged_tickets_go_on_too(results, tmp_path, monkeypatch):
     """As on an accelerator: all trials of a round together, one of them with its weights, one without."""
-    study.run(dataclasses.replace(LENET, trials=1), tmp_path / "store", workers=1)
+    run(dataclasses.replace(LENET, trials=1), tmp_path / "store", workers=1)
     assert maintenance.merge(Store(tmp_path / "store"), Store(results)).counts["tickets"] == 2
-    monkeypatch.setattr(study, "width", lambda spec, device: 100)
-    study.run(dataclasses.replace(LENET, rounds=3), tmp_path / "store", workers=1)
-    assert study.missing(dataclasses.replace(LENET, rounds=3), Store(tmp_path / "store")) == []
+    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
+    run(dataclasses.replace(LENET, rounds=3), tmp_path / "store", workers=1)
+    assert missing(dataclasses.replace(LENET, rounds=3), Store(tmp_path / "store")) == []
 
 
 def test_merging_twice_or_into_the_store_that_trained_changes_nothing(half, results, tmp_path):
@@ -414,16 +416,16 @@ def test_tickets_come_to_rows_that_came_alone_and_weights_to_tickets(half, resul
     for file in aside:
         file.unlink()
     maintenance.merge(store, Store(results))
-    assert len(study.missing(LENET, store)) == len(study.plan(LENET))
+    assert len(missing(LENET, store)) == len(plan(LENET))
     for file, content in aside.items():
         file.write_bytes(content)
     assert maintenance.merge(store, Store(results)).counts["tickets"] == 3
-    assert study.missing(LENET, store) == []
+    assert missing(LENET, store) == []
     assert not store.weighted(LENET, Rep("ticket", 0))
     assert str(maintenance.merge(store, Store(half / "store"))).endswith("tickets whose weights came in: 9")
     assert store.weighted(LENET, Rep("ticket", 0))
     assert_same(store.rows(LENET), Store(half / "store").rows(LENET))
-    study.run(dataclasses.replace(LENET, arms=("ticket", "oneshot", "continued")), store.path, workers=1)
+    run(dataclasses.replace(LENET, arms=("ticket", "oneshot", "continued")), store.path, workers=1)
 
 
 @pytest.mark.parametrize("arm", ["oneshot", "oneshot_reinit", "continued"])
@@ -432,7 +434,7 @@ def test_what_needs_trained_weights_says_so_before_anything_is_trained(arm, resu
     maintenance.merge(store, Store(results))
     before = snapshot(store)
     with pytest.raises(StoreError, match=f"^{arm} need trained weights, and .* has only the masks .*: leave") as error:
-        study.run(dataclasses.replace(LENET, arms=("ticket", "reinit", arm)), store.path, workers=1)
+        run(dataclasses.replace(LENET, arms=("ticket", "reinit", arm)), store.path, workers=1)
     assert "\n" not in str(error.value)
     assert snapshot(store) == before
     with pytest.raises(StoreError, match="has the mask alone"):
@@ -442,7 +444,7 @@ def test_what_needs_trained_weights_says_so_before_anything_is_trained(arm, resu
 
 
 def test_a_trial_without_weights_is_left_out_of_an_anatomy_with_a_line(results, tmp_path):
-    study.run(dataclasses.replace(LENET, trials=1), tmp_path / "store", workers=1)
+    run(dataclasses.replace(LENET, trials=1), tmp_path / "store", workers=1)
     store = Store(tmp_path / "store")
     maintenance.merge(store, Store(results))
     with pytest.warns(UserWarning, match="no anatomy of trial 1 of lenet"):
@@ -466,7 +468,7 @@ def test_initial_weights_that_come_out_otherwise_are_told_before_anything_is_tra
         ticket_file.kept(Store(results), LENET, Rep("ticket", 0, 1))
     before = snapshot(merged)
     with pytest.raises(StoreError, match=f"{words}; run with the release that found its tickets, or delete"):
-        study.run(dataclasses.replace(LENET, **MORE), merged.path, workers=1)
+        run(dataclasses.replace(LENET, **MORE), merged.path, workers=1)
     assert snapshot(merged) == before
     with pytest.warns(UserWarning, match=words):
         assert ticket_file.chains(LENET, merged, tmp_path / "elsewhere") == []
@@ -497,7 +499,7 @@ def test_a_file_of_tickets_that_is_no_use_is_passed_over_with_one_line(words, ch
     assert words in said
     assert "\n" not in said
     assert snapshot(Store(results)) == before
-    assert study.missing(dataclasses.replace(LENET, trials=1), store) == [], "the other trial's came in"
+    assert missing(dataclasses.replace(LENET, trials=1), store) == [], "the other trial's came in"
     assert len(store.rows(LENET).groupby(["arm", "trial", "round"], observed=True)) == 8, "and all rows"
 
 
@@ -519,13 +521,13 @@ def test_tickets_without_their_rows_or_of_other_rounds_than_their_rows(results, 
     rows[(rows["round"] < 2) & (rows["trial"] == 0)].to_parquet(results / f"lenet-{key}.parquet")
     said = str(maintenance.merge(store := Store(tmp_path / "two"), Store(results)))
     assert f"no use here: 1 (lenet-{key}.tickets.t1.npz: its rows are not there)" in said
-    assert not study.missing(dataclasses.replace(LENET, rounds=1, trials=1), store)
-    assert len(study.missing(dataclasses.replace(LENET, rounds=2, trials=1), store)) == 2
+    assert not missing(dataclasses.replace(LENET, rounds=1, trials=1), store)
+    assert len(missing(dataclasses.replace(LENET, rounds=2, trials=1), store)) == 2
 
 
 def test_of_a_trial_that_is_another_here_nothing_comes_in(half, results, tmp_path):
     store = Store(tmp_path / "store")
-    study.run(dataclasses.replace(LENET, rounds=1), store.path, workers=1)
+    run(dataclasses.replace(LENET, rounds=1), store.path, workers=1)
     rep = Rep("ticket", 1, 1)
     rows = store.rows(LENET).query("trial == 1 and round == 1")
     store.save(LENET, rep, rows.assign(val_loss=0.5), store.arrays(LENET, rep))
@@ -566,4 +568,4 @@ def test_killed_while_merging_it_is_merged_again(results, tmp_path, monkeypatch)
         maintenance.merge(store, Store(results))
     monkeypatch.setattr(Store, "save", save)
     assert str(maintenance.merge(store, Store(results))).count("came in") == 2
-    assert study.missing(LENET, store) == []
+    assert missing(LENET, store) == []

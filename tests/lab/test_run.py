@@ -16,10 +16,12 @@ import pytest
 import torch
 
 from lthlib import lease, specs
-from lthlib.engine import tickets
 from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.evidence.curves import summarise
-from lthlib.lab import study, task
+from lthlib.lab import task, workers
+from lthlib.lab.plan import missing, plan
+from lthlib.lab.progress import Bars
+from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from lthlib.specs import Rep
 from lthlib.specs.columns import EVALUATION, TRAINING
@@ -41,29 +43,8 @@ def finished(tmp_path_factory):
     """A whole small experiment, run in this process."""
     spec = specs.spec("lenet", "quick", train_eval=50, arms=list(specs.ARMS), **TINY)
     store = tmp_path_factory.mktemp("finished")
-    study.run(spec, store, workers=1)
+    run(spec, store, workers=1)
     return spec, Store(store)
-
-
-def test_the_plan_of_the_paper_has_the_papers_number_of_trainings():
-    counts = pd.Series([rep.arm for rep in study.plan(specs.spec("lenet", "paper"))]).value_counts()
-    assert counts["ticket"] == 5 * 29
-    assert counts["reinit"] == 5 * 3 * 28
-    assert counts["random"] == 10 * 28
-    assert counts["oneshot"] == 5 * 39
-    assert counts["oneshot_reinit"] == 5 * 3 * 39
-
-
-def test_a_second_strategy_has_a_second_chain():
-    plan = study.plan(specs.spec("lenet", "paper", arms=["ticket", "continued"]))
-    counts = pd.Series([rep.arm for rep in plan]).value_counts()
-    assert dict(counts) == {"ticket": 5 * 29, "continuing": 5 * 28, "continued": 5 * 28}
-
-
-def test_plan_names_each_training_once(finished):
-    spec, _ = finished
-    every = study.plan(spec)
-    assert len(set(every)) == len(every)
 
 
 def test_everything_planned_is_stored_with_its_size_and_provenance(finished):
@@ -71,8 +52,8 @@ def test_everything_planned_is_stored_with_its_size_and_provenance(finished):
     rows = store.rows(spec)
     trainings = summarise(rows)
     stored = set(trainings[list(Rep._fields)].itertuples(index=False, name=None))
-    assert stored == {tuple(rep) for rep in study.plan(spec)}
-    assert study.missing(spec, store) == []
+    assert stored == {tuple(rep) for rep in plan(spec)}
+    assert missing(spec, store) == []
     assert (rows.groupby(TRAINING)["iteration"].apply(list).map(tuple) == (0, 10, 20, 25)).all()
     sizes = trainings[trainings["arm"] == "ticket"].groupby("round")["weights"].unique().map(list).tolist()
     assert sizes == [[266_200], [213_060], [170_538]]
@@ -85,21 +66,21 @@ def test_everything_planned_is_stored_with_its_size_and_provenance(finished):
 def test_running_again_trains_nothing(finished, monkeypatch):
     spec, store = finished
     monkeypatch.setattr(task, "train", None)  # would fail
-    study.run(spec, store.path, workers=1)
+    run(spec, store.path, workers=1)
 
 
 def test_two_processes_give_what_one_gives(finished, tmp_path):
     spec, store = finished
-    study.run(spec, tmp_path, workers=2)
+    run(spec, tmp_path, workers=2)
     assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
 def test_more_trials_keep_the_old_trainings(finished, tmp_path):
     spec, store = finished
     fewer = dataclasses.replace(spec, trials=1, arms=("ticket", "reinit"))
-    study.run(fewer, tmp_path, workers=1)
+    run(fewer, tmp_path, workers=1)
     before = {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*.parquet")}
-    study.run(spec, tmp_path, workers=1)
+    run(spec, tmp_path, workers=1)
     assert all(f.stat().st_mtime_ns == then for f, then in before.items())
     assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
@@ -107,8 +88,8 @@ def test_more_trials_keep_the_old_trainings(finished, tmp_path):
 def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
     """The order of work of an accelerator, on the CPU: all trials of a round, and all draws of a branch, together."""
     spec, store = finished
-    monkeypatch.setattr(study, "width", lambda spec, device: 100)
-    study.run(spec, tmp_path, workers=1)
+    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
+    run(spec, tmp_path, workers=1)
     pd.testing.assert_frame_equal(
         science(Store(tmp_path).rows(spec)), science(store.rows(spec)), check_exact=False, rtol=1e-4, atol=1e-6
     )
@@ -119,7 +100,7 @@ def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monke
 def test_kill_and_resume_equals_uninterrupted(finished, tmp_path, workers):
     spec, store = finished
     asked = f"specs.from_json({specs.as_json(spec)!r}), {str(tmp_path)!r}, workers={workers}"
-    code = f"from lthlib import specs, study\nif __name__ == '__main__': study.run({asked})"
+    code = f"from lthlib import specs\nfrom lthlib.lab.run import run\nif __name__ == '__main__': run({asked})"
     script = tmp_path / "run.py"
     script.write_text(code)
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL, start_new_session=True)
@@ -132,12 +113,12 @@ def test_kill_and_resume_equals_uninterrupted(finished, tmp_path, workers):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     done = len(list(tmp_path.rglob("*.parquet")))
-    assert 3 <= done < len(study.plan(spec))
+    assert 3 <= done < len(plan(spec))
     deadline = time.monotonic() + 30
     while any(running(pid) for pid in family):  # workers whose parent was killed end by themselves
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    study.run(spec, tmp_path, workers=1)
+    run(spec, tmp_path, workers=1)
     assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
@@ -160,11 +141,11 @@ def running(pid):
 
 def test_a_damaged_result_is_computed_again_and_comes_out_the_same(finished, tmp_path):
     spec, store = finished
-    study.run(spec, tmp_path, workers=1)
+    run(spec, tmp_path, workers=1)
     next(tmp_path.rglob("ticket-t1-r01-d0.npz")).write_bytes(b"PK")
     next(tmp_path.rglob("reinit-t0-r02-d0.parquet")).write_bytes(b"PAR1")
     with pytest.warns(UserWarning, match="is no use.*to be made again"):
-        study.run(spec, tmp_path, workers=1)
+        run(spec, tmp_path, workers=1)
     assert_same(Store(tmp_path).rows(spec), store.rows(spec))
 
 
@@ -173,7 +154,7 @@ def test_the_number_of_threads_of_this_process_changes_nothing(finished, tmp_pat
     few = dataclasses.replace(spec, trials=1, rounds=1, arms=("ticket",))
     torch.set_num_threads(2)
     try:
-        study.run(few, tmp_path, workers=1)
+        run(few, tmp_path, workers=1)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
@@ -185,7 +166,7 @@ def test_the_number_of_threads_of_this_process_changes_nothing(finished, tmp_pat
 def test_a_chain_whose_rounds_do_not_belong_together_is_told(finished, tmp_path):
     spec, _ = finished
     few = dataclasses.replace(spec, trials=1, arms=("ticket",))
-    study.run(few, tmp_path, workers=1)
+    run(few, tmp_path, workers=1)
     kept = next(tmp_path.rglob("ticket-t0-r01-d0.npz"))
     with np.load(kept) as file:
         arrays = dict(file)
@@ -193,30 +174,24 @@ def test_a_chain_whose_rounds_do_not_belong_together_is_told(finished, tmp_path)
     np.savez_compressed(kept, **arrays)
     next(tmp_path.rglob("ticket-t0-r02-d0.parquet")).unlink()
     with pytest.raises(StoreError, match="ticket trial 0 round 1 .* another mask.*delete"):
-        study.run(few, tmp_path, workers=1)
+        run(few, tmp_path, workers=1)
 
 
 def test_results_of_another_version_are_made_again(finished, tmp_path, monkeypatch):
     spec, _ = finished
     few = dataclasses.replace(spec, trials=1, rounds=0, arms=("ticket",))
-    study.run(few, tmp_path, workers=1)
+    run(few, tmp_path, workers=1)
     monkeypatch.setattr(specs, "RESULTS_VERSION", specs.RESULTS_VERSION + 1)
     with pytest.warns(UserWarning, match="made by version 1 of the results, now 2"):
-        study.run(few, tmp_path, workers=1)
+        run(few, tmp_path, workers=1)
     assert set(Store(tmp_path).rows(few)["results_version"]) == {2}
-
-
-def test_one_shot_pruning_needs_no_more_tickets_than_the_dense_network(finished):
-    spec, _ = finished
-    few = dataclasses.replace(spec, arms=("oneshot", "oneshot_reinit"))
-    assert {rep.round for rep in study.plan(few) if rep.arm == "ticket"} == {0}
 
 
 def test_too_little_room_is_told_before_training(tiny, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000))
     with pytest.raises(StoreError, match=r"need about \d[\d.]* MB and .* has 0.1 MB left"):
-        study.run(tiny, tmp_path, workers=1)
+        run(tiny, tmp_path, workers=1)
     assert not list(tmp_path.rglob("*.parquet"))
 
 
@@ -232,19 +207,19 @@ def test_a_worker_that_dies_is_one_line_and_loses_nothing(finished, tmp_path, mo
         "threading.Thread(target=watch, daemon=True).start()\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path) + os.pathsep + os.environ.get("PYTHONPATH", ""))
-    remembered = study.Bars.refresh
+    remembered = Bars.refresh
 
     def refresh(bars):
         remembered(bars)
         if bars.stored >= 2:
             (tmp_path / "die").touch()
 
-    monkeypatch.setattr(study.Bars, "refresh", refresh)
+    monkeypatch.setattr(Bars, "refresh", refresh)
     with pytest.raises(LthError, match="a worker process died.*run again"):
-        study.run(spec, tmp_path / "store", workers=2)
+        run(spec, tmp_path / "store", workers=2)
     (tmp_path / "die").unlink()
     monkeypatch.undo()
-    study.run(spec, tmp_path / "store", workers=1)
+    run(spec, tmp_path / "store", workers=1)
     assert_same(Store(tmp_path / "store").rows(spec), store.rows(spec))
 
 
@@ -259,34 +234,21 @@ def test_a_worker_that_dies_is_one_line_and_loses_nothing(finished, tmp_path, mo
 )
 def test_bad_input_is_told_before_training(tiny, tmp_path, words, options):
     with pytest.raises(SpecError, match=words):
-        study.run(tiny, tmp_path / "store", **options)
+        run(tiny, tmp_path / "store", **options)
     assert not list(tmp_path.rglob("*.parquet"))
-
-
-def test_a_cohort_on_an_accelerator_is_as_large_as_its_memory_allows(monkeypatch):
-    monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (100e9, 140e9))
-    widths = {name: study.width(specs.spec(name), "cuda") for name in ("lenet", "conv2", "vgg19")}
-    assert widths == {"lenet": study.MOST_AT_ONCE, "conv2": study.MOST_IN_TURN, "vgg19": study.MOST_IN_TURN}
-    monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (10e9, 10e9))
-    assert 1 < study.width(specs.spec("vgg19"), "cuda") < study.MOST_IN_TURN
-    assert study.width(specs.spec("vgg19"), "cuda") * tickets.weights(specs.spec("vgg19")) * 4 * 12 < 10e9
-    monkeypatch.setattr(study.torch.cuda, "mem_get_info", lambda device: (1e6, 1e6))
-    assert study.width(specs.spec("vgg19"), "cuda") == 1
 
 
 def test_what_a_device_cannot_do_is_told_before_training(tiny, tmp_path):
     with pytest.raises(SpecError, match="tf32 products are a GPU's"):
-        study.run(dataclasses.replace(tiny, precision="tf32"), tmp_path, device="cpu")
-    with pytest.raises(SpecError, match="one process feeds a GPU"):
-        study.processes(2, "cuda", [])
+        run(dataclasses.replace(tiny, precision="tf32"), tmp_path, device="cpu")
     assert not list(tmp_path.iterdir())
 
 
 def submitted(spec, store, tally, workers=1, slow=0.0):
     """A run of the same study by another process, which writes down what it trains."""
     code = (
-        "import tests.tally\nfrom lthlib import specs, study\n"
-        f"study.run(specs.from_json({specs.as_json(spec)!r}), {str(store)!r}, workers={workers})"
+        "import tests.tally\nfrom lthlib import specs\nfrom lthlib.lab.run import run\n"
+        f"run(specs.from_json({specs.as_json(spec)!r}), {str(store)!r}, workers={workers})"
     )
     environment = {**os.environ, "TALLY": str(tally), "SLOW": str(slow)}
     return subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
@@ -299,7 +261,7 @@ def test_the_same_study_submitted_twice_at_once_trains_nothing_twice(finished, t
         said = process.communicate(timeout=120)[1]
         assert process.returncode == 0, said
     trained = [line.partition(" ")[2] for line in (tmp_path / "tally").read_text().splitlines()]
-    assert sorted(trained) == sorted(map(str, study.plan(spec)))
+    assert sorted(trained) == sorted(map(str, plan(spec)))
     assert_same(Store(tmp_path / "store").rows(spec), store.rows(spec))
     assert not list((tmp_path / "store").rglob(f"*{lease.SUFFIX}*"))
 
@@ -308,24 +270,24 @@ def test_the_same_study_submitted_twice_at_once_trains_nothing_twice(finished, t
 def test_what_another_run_is_training_is_waited_for(finished, tmp_path, monkeypatch, capfd, dies):
     spec, store = finished
     few = dataclasses.replace(spec, trials=1, arms=("ticket",))
-    monkeypatch.setattr(study, "LOOK", 0.05)
+    monkeypatch.setattr("lthlib.lab.run.LOOK", 0.05)
     other = submitted(few, tmp_path / "store", tmp_path / "tally", slow=100 if dies else 1)
     file = Store(tmp_path / "store").lease_file(few, Rep("ticket", 0))
     deadline = time.monotonic() + 60
     while not lease.holder(file):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    say = study.Bars.say
+    say = Bars.say
 
     def said(bars, line):
         say(bars, line)
         if dies:
             other.kill()
 
-    monkeypatch.setattr(study.Bars, "say", said)
+    monkeypatch.setattr(Bars, "say", said)
     if not dies:
         monkeypatch.setattr(task, "train", None)  # would fail
-    study.run(few, tmp_path / "store", workers=1)
+    run(few, tmp_path / "store", workers=1)
     other.communicate(timeout=30)
     words = f"all that is left is being trained by process {other.pid} on "
     assert capfd.readouterr().err.count(words) == 1
