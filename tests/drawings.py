@@ -3,6 +3,8 @@
 import json
 from itertools import pairwise
 
+from matplotlib.text import Text
+
 from lthlib.book.style import style
 
 FIGURES = ("figure1_lenet", "figure4a", "figure4b", "figure4c")
@@ -29,7 +31,9 @@ def all_inside(shown):
         with style():
             fig.draw_without_rendering()  # lays it out
         inside = fig.bbox
-        texts = [t for ax in fig.axes for t in [ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts]]
+        texts = [
+            t for ax in fig.axes for t in (*ax.get_children(), ax.xaxis.label, ax.yaxis.label) if isinstance(t, Text)
+        ]
         boxes = [t.get_window_extent() for t in texts if t.get_text()]
         boxes += [legend.get_window_extent() for legend in fig.legends]
         for ax in fig.axes:

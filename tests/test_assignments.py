@@ -125,13 +125,13 @@ def test_the_book_leaves_the_sources_out(tmp_path):
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     assert coursework.COURSE in config["exclude_patterns"]
     assert config["only_build_toc_files"] is True
-    assert not [page for page in pages._entries(yaml.safe_load((ROOT / "_toc.yml").read_text())) if "source" in page]
+    assert not [page for page in pages.entries(yaml.safe_load((ROOT / "_toc.yml").read_text())) if "source" in page]
     stage = tmp_path / "stage"
-    assert not leaks(pages._stage(ROOT, stage), SOURCES)
+    assert not leaks(pages.stage_of(ROOT, stage), SOURCES)
     # and even with them beside it, a build of the page takes nothing of them
     shutil.copytree(COURSE / "source", stage / "assignments" / "source")
     (stage / "_toc.yml").write_text("format: jb-book\nroot: book/assignments\n")
-    html = pages._lay_out(stage)
+    html = pages.lay_out(stage)
     assert (html / "book" / "assignments.html").is_file()
     assert not leaks(html.parent, SOURCES)
 

@@ -102,7 +102,7 @@ def test_every_chapter_is_executed_twice_in_one_kernel(site):
     wanted = {"profile": "quick", **TINY, "store": str(site.parent / "store")}
     cells = ["import lthlib.lab.run\nlthlib.lab.run.drive = None  # there is nothing left to train"]
     for chapter in pages.notebooks(ROOT):
-        own, given = code(chapter), pages._given(ROOT / chapter, wanted)
+        own, given = code(chapter), pages.given_of(ROOT / chapter, wanted)
         if given:
             own.insert(1, PythonTranslator.codify(given))
         cells += 2 * [f"# {chapter}", *own]

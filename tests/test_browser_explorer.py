@@ -31,11 +31,11 @@ def browser():
 @pytest.fixture(scope="module")
 def html(browser, tmp_path_factory):  # no book without a browser to see it
     """The book with chapters of one line: the explorer executes nothing, and its links lead somewhere."""
-    stage = pages._stage(ROOT, tmp_path_factory.mktemp("book") / "stage")
+    stage = pages.stage_of(ROOT, tmp_path_factory.mktemp("book") / "stage")
     for chapter in pages.notebooks(ROOT):
         cells = [nbformat.v4.new_markdown_cell(f"# {chapter.stem}")]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), stage / chapter)
-    return pages._lay_out(stage)
+    return pages.lay_out(stage)
 
 
 @contextmanager

@@ -199,7 +199,7 @@ def test_a_chapter_defines_nothing(notebook):
 
 def test_the_contents_list_every_chapter():
     toc = yaml.safe_load(text("_toc.yml"))
-    listed = {str(pages._page(ROOT, name)) for name in pages._entries(toc)}
+    listed = {str(pages.page_of(ROOT, name)) for name in pages.entries(toc)}
     assert listed == {str(path.relative_to(ROOT)) for path in [*NOTEBOOKS, *PROSE]}
 
 

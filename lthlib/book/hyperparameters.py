@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lthlib import specs
-from lthlib.book.tables import Table
+from lthlib.book.html_table import Table
 from lthlib.specs import ARCHITECTURES, CONVOLUTIONAL, DEEP, NAMES, OPEN, PAPER, SETTINGS, Origin
 from lthlib.specs.experiment import require_known
 

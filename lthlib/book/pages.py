@@ -39,14 +39,14 @@ def build(source: Path, out: Path, profile: str, parameters: dict[str, Any] | No
     """
     begin = time.monotonic()
     chapters = notebooks(source)
-    given = {chapter: _given(source / chapter, {"profile": profile, **(parameters or {})}) for chapter in chapters}
+    given = {chapter: given_of(source / chapter, {"profile": profile, **(parameters or {})}) for chapter in chapters}
     _refuse_unknown(parameters or {}, given)
-    stage = _stage(source, out / "stage")
+    stage = stage_of(source, out / "stage")
     print(f"{len(chapters)} chapters to execute, profile {profile}", flush=True)
     for number, chapter in enumerate(chapters, 1):
         _execute(source, stage, chapter, given[chapter], f"[{number}/{len(chapters)}] {chapter}")
-    _readdress(stage, home(source))
-    html = _lay_out(stage)
+    readdress(stage, home(source))
+    html = lay_out(stage)
     page = _replace(html, out / "html") / "index.html"
     print(f"built {page} in {_duration(time.monotonic() - begin)}", flush=True)
     return page
@@ -55,7 +55,7 @@ def build(source: Path, out: Path, profile: str, parameters: dict[str, Any] | No
 def notebooks(source: Path) -> list[Path]:
     """The notebooks that _toc.yml lists, in its order, relative to `source`."""
     toc = _yaml(source / "_toc.yml")
-    return [path for name in _entries(toc) if (path := _page(source, name)).suffix == ".ipynb"]
+    return [path for name in entries(toc) if (path := page_of(source, name)).suffix == ".ipynb"]
 
 
 def _yaml(path: Path) -> dict:
@@ -65,24 +65,24 @@ def _yaml(path: Path) -> dict:
         raise PagesError(f"there is no {path.name} in {path.parent}: run in the root of the repository") from None
 
 
-def _entries(toc: dict | list) -> Iterator[str]:
+def entries(toc: dict | list) -> Iterator[str]:
     if isinstance(toc, list):
         for entry in toc:
-            yield from _entries(entry)
+            yield from entries(entry)
     else:
         yield from (toc[name] for name in ("root", "file") if name in toc)
         for nested in ("parts", "chapters", "sections"):
-            yield from _entries(toc.get(nested, []))
+            yield from entries(toc.get(nested, []))
 
 
-def _page(source: Path, name: str) -> Path:
+def page_of(source: Path, name: str) -> Path:
     for suffix in ("", ".ipynb", ".md"):
         if (source / (name + suffix)).is_file():
             return Path(name + suffix)
     raise PagesError(f"_toc.yml lists {name}, but there is neither {name}.ipynb nor {name}.md")
 
 
-def _given(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+def given_of(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
     """Those of the parameters that a notebook declares."""
     declared = _papermill().inspect_notebook(notebook)
     return {name: value for name, value in parameters.items() if name in declared}
@@ -102,7 +102,7 @@ def _papermill():
     return papermill
 
 
-def _stage(source: Path, stage: Path) -> Path:
+def stage_of(source: Path, stage: Path) -> Path:
     """A new tree with all of the book but its notebooks, and execution switched off."""
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
@@ -186,7 +186,7 @@ def home(source: Path) -> str | None:
     return f"https://{found['host']}/{found['path']}" if found else None
 
 
-def _readdress(stage: Path, address: str | None) -> None:
+def readdress(stage: Path, address: str | None) -> None:
     """Let the pages of a fork link to the fork: its address in the place of the one in _config.yml."""
     config = _yaml(stage / "_config.yml")
     written = config.get("repository", {}).get("url")
@@ -206,7 +206,7 @@ def _readdress(stage: Path, address: str | None) -> None:
 GITHUB = "https://github.com/"
 
 
-def _lay_out(stage: Path) -> Path:
+def lay_out(stage: Path) -> Path:
     """Jupyter Book on the staging tree, where a warning is an error; returns the folder of the site."""
     print("building the pages", flush=True)
     command = [*JUPYTER_BOOK, "build", "-n", "-W", "--keep-going", str(stage)]
@@ -217,11 +217,11 @@ def _lay_out(stage: Path) -> Path:
         raise PagesError(_complaints(_plain(done.stdout + done.stderr), stage, log))
     html = stage / "_build" / "html"
     for page in html.glob("**/*.html"):
-        page.write_text(_lighten(page.read_text(encoding="utf-8")), encoding="utf-8")
+        page.write_text(lighten(page.read_text(encoding="utf-8")), encoding="utf-8")
     return html
 
 
-def _lighten(page: str) -> str:
+def lighten(page: str) -> str:
     """A page without what the theme loads twice: 1.5 MB of script that draws icons, which its fonts draw as well, and a
     second declaration of the same constants, which is an error."""
     page = re.sub(r"<script[^>]*/scripts/fontawesome\.js[^>]*></script>", "", page)
@@ -284,7 +284,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.draw:
             draw_result(options.source)
         else:
-            build(options.source, options.out, options.profile, dict(map(_parameter, options.parameter)))
+            build(options.source, options.out, options.profile, dict(map(parameter, options.parameter)))
     except (LthError, OSError) as error:
         print(f"pages: {error}", file=sys.stderr)
         return 1
@@ -294,7 +294,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parameter(pair: list[str]) -> tuple[str, Any]:
+def parameter(pair: list[str]) -> tuple[str, Any]:
     """A name and a value as in papermill's -p: a number or True, False, None where it looks like one, else text."""
     name, text = pair
     try:

@@ -375,7 +375,7 @@ def test_a_shorter_training_is_read_at_the_same_parts_of_it():
     short = rows.assign(iteration=rows["iteration"] // 10)
     spec = specs.as_json(specs.spec("resnet20", setting="warmup", iterations=3_000))
     shown = figures.figures7_8(short.assign(spec=spec), "resnet20")
-    assert [ax._left_title.get_text() for ax in shown.fig.axes] == [
+    assert [ax.get_title("left") for ax in shown.fig.axes] == [
         f"Accuracy at {n} (%)" for n in ("1,000", "2,000", "3,000")
     ]
     assert "3,000 iterations instead of 30,000" in shown.caption

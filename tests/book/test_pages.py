@@ -126,7 +126,7 @@ def test_chapters_come_in_the_order_of_the_contents(source):
 
 def test_values_are_read_as_papermill_reads_them():
     written = {"n": "3", "x": "1e-3", "on": "True", "word": "cpu", "off": "None"}
-    read = dict(map(pages._parameter, written.items()))
+    read = dict(map(pages.parameter, written.items()))
     assert read == {"n": 3, "x": 1e-3, "on": True, "word": "cpu", "off": None}
 
 
@@ -135,8 +135,8 @@ def test_what_the_theme_loads_twice_is_loaded_once():
     icons = '<script defer src="../_static/scripts/fontawesome.js?digest=1"></script>'
     page = f"<head>{thebe}<link>{thebe}</head><body>words{icons}<script src='x.js'></script></body>"
     expected = f"<head>{thebe}<link></head><body>words<script src='x.js'></script></body>"
-    assert pages._lighten(page) == expected
-    assert pages._lighten(expected) == expected
+    assert pages.lighten(page) == expected
+    assert pages.lighten(expected) == expected
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_the_pages_of_a_fork_link_to_the_fork(tmp_path):
         "Clone https://github.com/OWNER/book, or https://github.com/other/thing.\n"
         "[Colab](https://colab.research.google.com/github/OWNER/book/blob/main/a.ipynb)\n"
     )
-    pages._readdress(tmp_path, None)
+    pages.readdress(tmp_path, None)
     assert "OWNER" in (tmp_path / "book/page.md").read_text()
-    pages._readdress(tmp_path, "https://github.com/forker/book")
+    pages.readdress(tmp_path, "https://github.com/forker/book")
     assert "url: https://github.com/forker/book" in (tmp_path / "_config.yml").read_text()
     text = (tmp_path / "book/page.md").read_text()
     assert text == (
