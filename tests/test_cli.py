@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from lthlib import cli, specs
+from lthlib.cli import options
 from lthlib.lab.plan import plan
 
 SMALL = ["--rounds", "1", "--iterations", "20", "--trials", "1", "--workers", "1"]
@@ -42,7 +43,7 @@ def test_run_says_what_is_stored_and_running_again_trains_nothing(store, capsys)
 def test_the_command_that_a_page_prints_asks_for_that_experiment(profile, network, setting, changes):
     spec = specs.spec(network, profile, setting, **changes)
     program, *words = specs.command(spec).split()
-    asked = cli._spec(cli.parser().parse_args(words))
+    asked = options.spec(cli.parser().parse_args(words))
     assert program == "lth"
     assert specs.key(asked) == specs.key(spec)
     assert plan(asked) == plan(spec)
@@ -75,7 +76,7 @@ def test_what_show_prints_asks_for_the_same_experiment(words, capsys):
 
 
 def test_every_field_of_a_spec_has_one_option():
-    assert set(specs.OPTIONS) == {"arms", *cli.SIZES, *cli.NAMES}
+    assert set(specs.OPTIONS) == {"arms", *options.SIZES, *options.NAMES}
 
 
 def test_status_counts_what_is_stored_and_missing(store, capsys):
@@ -101,7 +102,7 @@ def test_any_field_of_an_experiment_can_be_set():
         "--set",
         "drops=100,200",
     ]
-    spec = cli._spec(cli._parsed([*words, "--set", "scope=layer", "--set", "augment=false", "--arms", "ticket"]))
+    spec = options.spec(cli.parsed([*words, "--set", "scope=layer", "--set", "augment=false", "--arms", "ticket"]))
     asked = {"lr": 0.05, "drops": (100, 200), "scope": "layer", "augment": False, "arms": ("ticket",)}
     assert spec == specs.spec("resnet20", setting="lr0.1", **asked)
 

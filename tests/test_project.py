@@ -18,8 +18,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+import lthlib
 from lthlib import cli, specs
 from lthlib.book import pages
+from lthlib.cli import options
 from lthlib.evidence import claims
 
 ROOT = Path(__file__).parents[1]
@@ -148,7 +150,7 @@ def test_every_command_of_the_campaign_describes_an_experiment(tmp_path):
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     command = ["sh", str(ROOT / "results" / "campaign.sh"), "DATA", "STORE"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}).stdout
-    keys = {specs.key(cli._spec(cli._parsed(line.split()))) for line in said.splitlines()}
+    keys = {specs.key(options.spec(cli.parsed(line.split()))) for line in said.splitlines()}
     assert len(keys) > 20
 
 
@@ -268,6 +270,33 @@ def test_a_room_imports_only_those_before_it():
             assert top != "torch" or room not in ("specs", "evidence"), f"{path}: {module}"
             assert top != "matplotlib" or room == "book", f"{path}: {module}"
             assert room != "core" or top in {"torch", "lthlib", *sys.stdlib_module_names}, f"{path}: {module}"
+
+
+def test_the_map_names_files_that_exist():
+    """And every room, in the order of the rule."""
+    page = text("CONTRIBUTING.md")
+    rooms = re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE)
+    assert rooms == [room for room in ROOMS if (ROOT / "lthlib" / room).is_dir()]
+    assert set(rooms) == {parts[0] for parts in SOURCES if len(parts) > 1}
+    for path in re.findall(rf"`((?:{'|'.join(rooms)})/\w+\.py)`", page):
+        assert (ROOT / "lthlib" / path).is_file(), path
+    assert f"*{', '.join(ROOMS)}*" in " ".join(page.split())
+
+
+def test_the_face_is_a_dozen_names_that_load_what_they_name():
+    assert len(lthlib.__all__) <= 12
+    for name in lthlib.__all__:
+        assert getattr(lthlib, name).__doc__, name
+        assert name in dir(lthlib)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = lthlib.nothing
+
+
+def test_modules_stay_small_and_say_their_job():
+    for path in SOURCES.values():
+        source = path.read_text(encoding="utf-8")
+        assert len(source.splitlines()) <= 400, path
+        assert ast.get_docstring(ast.parse(source)), path
 
 
 def test_no_modules_import_each_other_in_a_circle():

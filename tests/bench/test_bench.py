@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from lthlib import specs
-from lthlib.bench import bench
+from lthlib.bench import bench, conventional
 from lthlib.book import speed_page
-from lthlib.engine import arms, cohort
+from lthlib.engine import arms, cohort, networks
 from lthlib.errors import StoreError
+from lthlib.lab import cost
 from lthlib.lab.run import run
 
 
@@ -32,9 +33,9 @@ def test_operations_of_conv2_are_those_counted_by_hand():
 @pytest.mark.parametrize("network", ["lenet", "conv2", "resnet20"])
 def test_the_conventional_network_is_the_same_network(network):
     spec = specs.spec(network, width=0.125)
-    net, optimiser = bench._network(spec, "cpu")
+    net, optimiser = conventional.network(spec, "cpu")
     theta = arms.initial(spec, [0])
-    x = torch.rand(1, 4, *bench.networks.shape(network))
+    x = torch.rand(1, 4, *networks.shape(network))
     assert torch.allclose(net.eval()(x[0]), cohort.of(spec, theta).forward(x)[0], atol=1e-5)
     assert sum(p.numel() for group in optimiser.param_groups for p in group["params"]) == sum(
         value.numel() for name, value in theta.items() if "running" not in name
@@ -43,7 +44,7 @@ def test_the_conventional_network_is_the_same_network(network):
 
 def test_the_conventional_loop_feeds_moved_images_where_the_experiment_does():
     for network, moves in (("conv2", 0), ("resnet20", 2)):
-        train, evaluated = bench._loaders(specs.spec(network), bench.cost.scaled(specs.spec(network), 1))
+        train, evaluated = conventional.loaders(specs.spec(network), cost.scaled(specs.spec(network), 1))
         assert len(train.dataset.transform.transforms) == moves + 1
         assert len(evaluated.dataset.transform.transforms) == 1
         x, y = next(iter(train))

@@ -4,15 +4,15 @@ import argparse
 import json
 import sys
 import warnings
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from lthlib import specs
+from lthlib.cli import options as options_of
 from lthlib.errors import LthError, SpecError
 from lthlib.lab.store import Store, published
 from lthlib.lab.where import Where
@@ -23,7 +23,7 @@ STORE = "store"
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Exit status 0, 2 for what the user can mend (said in one line), 130 for Ctrl-C."""
     warnings.showwarning = lambda message, *_: print(f"lth: {message}", file=sys.stderr)
-    options = _parsed(arguments)
+    options = parsed(arguments)
     try:
         options.command(options)
     except LthError as error:
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
     """The options as given; words of `export` may stand before and after its options, which argparse cannot know."""
     top = parser()
     options, more = top.parse_known_args(arguments)
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="each value of that, beside the paper's", description=_show.__doc__)
     show.set_defaults(command=_show)
     for command in (run, cost, show):
-        _experiment(command)
+        options_of.experiment(command)
     for command in (run, cost):
         command.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
         command.add_argument("--workers", type=int, metavar="N", help="processes on a CPU (default: one per core)")
@@ -109,75 +109,12 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _experiment(command: argparse.ArgumentParser) -> None:
-    """The options that say which experiment."""
-    command.add_argument("network", help=f"one of {', '.join(specs.PAPER)}")
-    command.add_argument("--profile", default="quick", help=f"one of {', '.join(specs.PROFILES)} (default: quick)")
-    for name, meaning in SIZES.items():
-        command.add_argument(f"--{name}", type=int, metavar="N", help=f"{meaning} (default: the profile's)")
-    for name, (choices, meaning) in NAMES.items():
-        command.add_argument(f"--{name}", metavar="NAME", help=f"{meaning}: {', '.join(choices)} (the profile's)")
-    command.add_argument("--arms", metavar="A,B", help=f"some of {','.join(specs.ARMS)} (default: the network's)")
-    command.add_argument("--setting", metavar="NAME", help=f"which of the paper's: {_settings()} (default: Figure 2's)")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=_assignment,
-        metavar="FIELD=VALUE",
-        help=f"of {', '.join(OTHERS)}; warmup in iterations; repeatable",
-    )
-
-
-def _settings() -> str:
-    return "; ".join(f"{name} {', '.join(settings)}" for name, settings in specs.SETTINGS.items())
-
-
-def _assignment(text: str) -> tuple[str, object]:
-    """A field of a Spec and its value, from "lr=0.1": a number, a name, true or false, or iterations "100,200"."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"say FIELD=VALUE, not {text!r}")
-    if name not in OTHERS:
-        own = name in specs.OPTIONS
-        why = f"it has an option of its own, --{name}" if own else "there is no such field"
-        raise argparse.ArgumentTypeError(f"{name} cannot be set: {why}")
-    if name == "drops":
-        return name, [_value(part) for part in value.split(",") if part]
-    return name, _value(value)
-
-
-def _value(text: str):
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return {"true": True, "false": False}.get(text, text)
-
-
-NAMES = {
-    "data": (specs.DATA, "which images"),
-    "precision": (specs.PRECISIONS, "of products"),
-}
-SIZES = {
-    "trials": "networks with initial weights of their own",
-    "rounds": "prunings of each",
-    "iterations": "steps of each training",
-    "reinits": "new draws per ticket in the reinit arms",
-    "randoms": "random masks per ticket",
-    "seed": "of all randomness",
-    "rewind": "iteration that tickets are reset to",
-}
-OTHERS = [f.name for f in fields(specs.Spec) if f.name not in ("network", *specs.OPTIONS)]
-
-
 def _run(options: argparse.Namespace) -> None:
     """Train what an experiment still misses, and store each training as it ends. May be stopped and started again."""
     from lthlib.lab import cost, run
     from lthlib.lab.plan import plan
 
-    spec = _spec(options)
+    spec = options_of.spec(options)
     where = Where(options.store, options.data_root, options.device, options.workers, options.scheduler)
     where, todo = run.ready(spec, where)
     if todo and not where.scheduler:
@@ -191,7 +128,7 @@ def _cost(options: argparse.Namespace) -> None:
     from lthlib.lab import cost
 
     where = Where(options.store, device=options.device, workers=options.workers)
-    found = cost.predict(_spec(options), where)
+    found = cost.predict(options_of.spec(options), where)
     print(json.dumps(asdict(found), indent=2) if options.json else found)
 
 
@@ -199,29 +136,13 @@ def _show(options: argparse.Namespace) -> None:
     """Each value that `lth run` with the same options would train with, the paper's beside it, and where it comes from:
     the paper, one of its settings, the profile, the schedule that follows the iterations, an option, or `ours` where
     the paper says nothing."""
-    asked = _asked(options)
+    asked = options_of.asked(options)
     spec, lines = specs.spec(**asked), specs.origins(**asked)
     if options.json:
         fields = [line._asdict() for line in lines]
         print(json.dumps({"network": spec.network, "key": specs.key(spec), "fields": fields}, indent=2))
     else:
         print(specs.as_text(spec, lines))
-
-
-def _spec(options: argparse.Namespace) -> specs.Spec:
-    return specs.spec(**_asked(options))
-
-
-def _asked(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options say, as `specs.spec` takes it."""
-    if options.profile == "published":
-        raise SpecError(
-            "the profile published trains nothing: it draws the committed results; choose quick, laptop or paper"
-        )
-    changes = {name: getattr(options, name) for name in (*SIZES, *NAMES)}
-    arms = None if options.arms is None else options.arms.split(",")
-    experiment = {name: getattr(options, name) for name in ("network", "profile", "setting")}
-    return {**experiment, "arms": arms, **changes, **dict(options.set)}
 
 
 def _bench(options: argparse.Namespace) -> None:
@@ -444,7 +365,3 @@ def _version() -> str:
         return f"lth {version('lthlib')}"
     except PackageNotFoundError:
         return "lth (not installed)"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
