@@ -388,7 +388,7 @@ def contents(folder):
 
 @pytest.mark.parametrize("typed", FLAGS)
 def test_a_bad_word_is_one_line_that_says_what_to_do_and_changes_nothing(typed, desk, monkeypatch, capsys):
-    monkeypatch.setattr("lthlib.lab.task.train", None)  # nothing is to be trained
+    monkeypatch.setattr("lthlib.lab.task.training", None)  # nothing is to be trained
     before = contents(desk)
     assert cli.main(typed.split(" ")) == 2
     said = capsys.readouterr().err

@@ -48,21 +48,15 @@ def opening(spec, trials):
 
 
 @each
-def test_the_opening_ends_where_the_dense_network_is_at_iteration_k(spec, monkeypatch):
+def test_the_opening_ends_where_the_dense_network_is_at_iteration_k(spec):
     """To the last bit, batch-norm's statistics too, and so for their curves."""
-    computing, at_k = [], {}
-    of = cohort.of
-    monkeypatch.setattr(cohort, "of", lambda spec, theta: computing.append(theta) or of(spec, theta))
-    monkeypatch.setattr(train.slim, "live", lambda spec, mask, data: ({}, data))  # so that `computing` is whole
-    theta_k, before = opening(spec, [1])
-
-    def watch(i):
-        if i == spec.rewind:
-            at_k.update({name: value.clone() for name, value in computing[-1].items()})
-
+    (theta_k, before), at_k = opening(spec, [1]), {}
     start = arms.initial(spec, [1])
     dense = masks.ones(start, pruning.rates(spec))
-    _, curves = train.train(spec, start, dense, [Rep("ticket", 1)], images(spec), watch)
+    for point in train.training(spec, start, dense, [Rep("ticket", 1)], images(spec)):
+        if point.iteration == spec.rewind:
+            at_k = {name: value.clone() for name, value in point.theta().items()}
+    curves = point.curves()
     assert set(at_k) == set(theta_k) == set(start)
     for name, value in theta_k.items():
         assert torch.equal(at_k[name], value), name

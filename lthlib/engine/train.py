@@ -3,7 +3,8 @@
 No file is written, nothing printed, and no training ends early: early stopping is an argmin on the recorded curve.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -27,28 +28,40 @@ class Unfit(ValueError):
     """A state to resume from that is not one of this training."""
 
 
-def train(
-    spec: Spec,
-    theta0: Theta,
-    mask: Mask,
-    reps: list[Rep],
-    data: Data,
-    watch: Callable[[int], None] = lambda i: None,
-    resume: State | None = None,
-    offer: Callable[[Callable[[], State]], None] = lambda take: None,
-) -> tuple[Theta, Curves]:
-    """Train f(x; m ⊙ θ) from θ₀ for `spec.iterations` steps, R networks at once; θ₀ and m are left as they are.
+@dataclass(frozen=True)
+class Point:
+    """A training that has just been evaluated, at this iteration, whether it is `over`, and what can be taken of it
+    before it goes on, which changes these tensors."""
+
+    iteration: int
+    over: bool
+    theta: Callable[[], Theta]  # its weights, [R, *shape]
+    curves: Callable[[], Curves]  # up to here
+    state: Callable[[], State]  # to go on from another time
+
+
+def train(spec: Spec, theta0: Theta, mask: Mask, reps: list[Rep], data: Data) -> tuple[Theta, Curves]:
+    """Train f(x; m ⊙ θ) from θ₀ for `spec.iterations` steps, R networks at once; θ₀ and m are left as they are. For
+    example `theta_j, curves = train(spec, theta0, mask, [Rep("ticket", 0)], data.load("mnist5k"))`.
 
     Returns θ_j [R, *shape], its pruned weights exactly 0, and the curves, as `evaluation.Record` has them: measured at
-    iterations 0, `eval_every`, 2 `eval_every`, ... and after the last step. `watch` is told the iteration each time.
+    iterations 0, `eval_every`, 2 `eval_every`, ... and after the last step. SpecError for data that do not fit.
 
     Trainings that `span` has start at iteration k > 0 are given θ_k instead of θ₀. From k on they see the batches and
     learning rates that they would see had they come there from 0; the optimiser's state is new and zero, Adam's count
     of steps too. Their curves begin at k; the evaluations after that are at the iterations named above.
+    """
+    *_, last = training(spec, theta0, mask, reps, data)
+    return last.theta(), last.curves()
 
-    After each evaluation but the first and the last `offer` is given a function that takes the state of the training,
-    in tensors that the next step changes. With the same arguments and `resume`, such a state, the training goes on from
-    there, as if it had never ended; Unfit if its tensors are not those of this training.
+
+def training(
+    spec: Spec, theta0: Theta, mask: Mask, reps: list[Rep], data: Data, resume: State | None = None
+) -> Iterator[Point]:
+    """What `train` does, from one evaluation to the next: whoever asks for a point has it trained up to there.
+
+    With the same arguments and `resume`, the state of any point but the last, it goes on from there to the next point,
+    as if it had never ended; Unfit if these tensors are not those of this training.
     """
     device = data.labels.device
     ((first, last),) = {span(spec, rep) for rep in reps}  # a cohort keeps step
@@ -75,22 +88,22 @@ def train(
             gradients[name].mul_(m)  # d f(x; m ⊙ θ) / dθ = m ⊙ f′; the product itself needs no work, θ stays m ⊙ θ
         optimiser.step(gradients, lr)
 
-    def examine(i):
+    def state():
+        return moving | {f"curve.{name}": value for name, value in record.curves().items()}
+
+    def examined(i):
         record.add(i)
-        watch(i)
+        return Point(i, i == last, lambda: slim.widen(theta, kept, whole), record.curves, state)
 
     if not past:
-        examine(first)
+        yield examined(first)
     for i, after in pairwise(points[points.index(begin) :]):
         feed.load(i, after - i)
         if i == begin:
             step = cohort.repeatable(step, [*theta.values(), *optimiser.state, *feed.tensors], device)
         for _ in range(after - i):
             step()
-        examine(after)
-        if after < last:
-            offer(lambda: moving | {f"curve.{name}": value for name, value in record.curves().items()})
-    return slim.widen(theta, kept, whole), record.curves()
+        yield examined(after)
 
 
 def _restore(moving: dict[str, Tensor], points: list[int], state: State) -> Curves:

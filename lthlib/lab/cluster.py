@@ -18,7 +18,7 @@ from lthlib import specs
 from lthlib.engine import data, machine
 from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.lab import task, workers
-from lthlib.lab.store import reason
+from lthlib.lab.files import reason
 from lthlib.lab.task import Job
 from lthlib.lab.workers import Crew
 from lthlib.specs import Rep

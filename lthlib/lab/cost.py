@@ -18,7 +18,7 @@ from lthlib.core import masks
 from lthlib.core.streams import stream
 from lthlib.engine import arms, evaluation, networks, pruning
 from lthlib.engine.data import EXAMPLES, Data
-from lthlib.engine.train import train
+from lthlib.engine.train import training
 from lthlib.lab import workers
 from lthlib.lab.plan import chunks, hanging, missing, room
 from lthlib.lab.progress import duration
@@ -103,13 +103,10 @@ def paces(
     theta = arms.initial(spec, list(range(replicates)))
     mask = mask or masks.ones(theta, pruning.rates(spec))
     ticks = []
-
-    def tick(i):
+    for _ in training(short, theta, mask, reps, examples.to(device)):
         if device != "cpu":
             torch.cuda.synchronize()
         ticks.append(time.perf_counter())
-
-    train(short, theta, mask, reps, examples.to(device), tick)
     return [(b - a) / length / replicates for a, b in pairwise(ticks[1:])]  # the first warms up
 
 

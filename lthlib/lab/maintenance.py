@@ -22,21 +22,8 @@ import pyarrow.parquet as pq
 from lthlib import lease, specs
 from lthlib.errors import StoreError
 from lthlib.lab import ticket_rounds
-from lthlib.lab.store import (
-    CHECKS,
-    PACKED,
-    Store,
-    kinds,
-    lease_of,
-    read_table,
-    reason,
-    replace_file,
-    set_aside,
-    stem,
-    unwritable,
-    weighted,
-    whole,
-)
+from lthlib.lab.files import CHECKS, PACKED, read_table, reason, replace_file, set_aside, unwritable, weighted, whole
+from lthlib.lab.store import Store, kinds, lease_of, stem
 from lthlib.lab.ticket_rounds import Chain
 from lthlib.specs import TRUNKS, Rep, Spec
 from lthlib.specs.columns import EVALUATION, SIZE, TRAINING

@@ -16,9 +16,7 @@ import gzip
 import os
 import shutil
 import time
-import uuid
 import warnings
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -32,11 +30,24 @@ import pyarrow.parquet as pq
 from lthlib import lease, specs
 from lthlib.errors import StoreError
 from lthlib.lab import ticket_rounds
+from lthlib.lab.files import (
+    CHECKS,
+    PACKED,
+    Arrays,
+    check_arrays,
+    read_table,
+    reason,
+    replace_file,
+    set_aside,
+    unwritable,
+    weighted,
+    whole,
+    write_arrays,
+)
 from lthlib.lab.ticket_rounds import Chain, Masks
 from lthlib.specs import TRUNKS, Rep, Spec
-from lthlib.specs.columns import ANATOMY, COLUMNS, PROVENANCE, TRAINING
+from lthlib.specs.columns import ANATOMY, COLUMNS, TRAINING
 
-Arrays = dict[str, np.ndarray]
 State = TypeVar("State")
 Read = TypeVar("Read")
 
@@ -98,7 +109,7 @@ class Store:
         """Store one training. `arrays` is kept for what other trainings start from: the trunks' weights and masks."""
         table = pa.Table.from_pandas(rows, preserve_index=False)
         writers = {
-            "npz": lambda path: _write_npz(path, arrays),
+            "npz": lambda path: write_arrays(path, arrays),
             "parquet": lambda path: pq.write_table(table, path, compression="zstd", write_page_checksum=True),
         }
         for kind in kinds(rep):  # rows last: they say that the training is done
@@ -158,7 +169,7 @@ class Store:
         found = []
 
         def check(file):
-            _check_arrays(file)
+            check_arrays(file)
             found.append(read(file))
 
         set_aside(self._file(spec, rep, "checkpoint"), check)
@@ -167,7 +178,7 @@ class Store:
     def save_checkpoint(self, spec: Spec, rep: Rep, arrays: Arrays) -> None:
         """Store a checkpoint in the place of the last one. StoreError if that cannot be."""
         try:
-            replace_file(self._file(spec, rep, "checkpoint"), lambda path: _write_npz(path, arrays, np.savez))
+            replace_file(self._file(spec, rep, "checkpoint"), lambda path: write_arrays(path, arrays, np.savez))
         except OSError as error:
             raise StoreError(
                 f"cannot write a checkpoint of {rep} ({error.strerror or error}): trained on without"
@@ -308,79 +319,6 @@ def kinds(rep: Rep) -> tuple[str, ...]:
     return ("npz", "parquet") if rep.arm in TRUNKS else ("parquet",)
 
 
-PACKED = {"compression": "zstd", "compression_level": 19, "write_page_checksum": True}
-TEXT = ["survivors", *PROVENANCE]  # the same in all rows of a training: read as categories, or they fill the memory
-
-
-def read_table(file: Path) -> pa.Table:
-    """The rows of one file. Raises whatever a damaged or foreign file makes its reader raise."""
-    table = pq.read_table(file, read_dictionary=TEXT, page_checksum_verification=True)
-    if lacking := set(COLUMNS) - set(table.column_names):
-        raise ValueError(f"it has no column {min(lacking)}")
-    if not table.num_rows:
-        raise ValueError("it has no rows")
-    table = table.select(COLUMNS).replace_schema_metadata(None)  # pandas' own, which may be damaged too
-    table.validate(full=True)
-    return table
-
-
-def _check_rows(file: Path) -> None:
-    version = read_table(file)["results_version"][0].as_py()
-    if version != specs.RESULTS_VERSION:
-        raise ValueError(f"made by version {version} of the results, now {specs.RESULTS_VERSION}")
-
-
-def _check_arrays(file: Path) -> None:
-    with zipfile.ZipFile(file) as arrays:
-        if name := arrays.testzip():
-            raise ValueError(f"{name} is damaged")
-
-
-CHECKS = {"parquet": _check_rows, "npz": _check_arrays}
-
-
-def weighted(file: Path) -> bool:
-    """Whether the arrays of a training have weights among them."""
-    with zipfile.ZipFile(file) as arrays:
-        return any(name.startswith("theta.") for name in arrays.namelist())
-
-
-def whole(file: Path, check: Callable[[Path], None]) -> bool:
-    """Whether a file is there and passes a check of CHECKS; StoreError if it may not be read."""
-    return file.exists() and not _flaw(file, check)
-
-
-def set_aside(file: Path, check: Callable[[Path], None]) -> None:
-    """Put a file that is there and does not pass a check out of the way, with a warning. Raises StoreError."""
-    if file.exists() and (flaw := _flaw(file, check)):
-        aside = file.with_name(f"{file.name}.aside")
-        try:
-            file.replace(aside)
-        except OSError as error:
-            raise unwritable(file.parent, error) from None
-        warnings.warn(f"{file} is no use ({flaw}): set aside as {aside.name}, to be made again", stacklevel=3)
-
-
-def _flaw(file: Path, check: Callable[[Path], None]) -> str:
-    """Why a file does not pass a check, in a line; nothing if it does."""
-    try:
-        check(file)
-    except Exception as error:  # whatever a damaged file makes its reader raise
-        if isinstance(error, OSError) and error.errno:  # not the file's fault: leave it alone
-            raise StoreError(f"cannot read {file} ({error.strerror or error})") from None
-        return reason(error)
-    return ""
-
-
-def reason(error: Exception) -> str:
-    """The first line of what an exception says."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:100]
-
-
-def unwritable(path: str | Path, error: OSError) -> StoreError:
-    return StoreError(f"cannot write to {path} ({error.strerror or error}): choose another folder")
-
-
 def _asked(file: Path, spec: Spec) -> Spec:
     """The extent that was asked for last, if the file that says so can be believed."""
     try:
@@ -388,18 +326,3 @@ def _asked(file: Path, spec: Spec) -> Spec:
         return asked if specs.key(asked) == specs.key(spec) else spec
     except (OSError, ValueError):
         return spec
-
-
-def replace_file(file: Path, write) -> None:
-    """Write beside, then rename: the file is never seen half written."""
-    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    try:
-        write(part)
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_npz(path: Path, arrays: Arrays, write: Callable = np.savez_compressed) -> None:
-    with path.open("wb") as file:
-        write(file, **arrays)

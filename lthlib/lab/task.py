@@ -15,11 +15,12 @@ from lthlib.core import masks, tickets
 from lthlib.core.masks import Mask
 from lthlib.engine import arms, data, networks, pruning
 from lthlib.engine.cohort import Theta, join, stack, take
-from lthlib.engine.train import Curves, Unfit, train
+from lthlib.engine.train import Curves, Unfit, training
 from lthlib.errors import StoreError
 from lthlib.lab import maintenance, provenance
 from lthlib.lab.checkpoint import Checkpoint
-from lthlib.lab.store import Arrays, Store
+from lthlib.lab.files import Arrays
+from lthlib.lab.store import Store
 from lthlib.lab.where import Where
 from lthlib.specs import CONTINUING, Rep, Spec
 
@@ -90,20 +91,7 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
     store = job.where.shelf
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
     if todo:
-        chosen, begun, masked = [reps[r] for r in todo], take(start, todo), take(mask, todo)
-        half = Checkpoint(store, job.spec, chosen, begun, masked, images, job.where.device)
-        go = partial(train, job.spec, begun, masked, chosen, images, lambda i: report(str(chosen[0]), i, 0))
-        try:
-            theta_j, curves = go(resume=half.read(), offer=half.offer)
-        except Unfit as error:
-            half.refuse(error)
-            theta_j, curves = go(offer=half.offer)
-        source = provenance.of(job.spec, images, job.where.device, half.seconds / len(todo))
-        for row, (rep, left) in enumerate(zip(chosen, masks.survivors(masked), strict=True)):
-            rows = tidy(job.spec, rep, left, curve(curves, row)).assign(**source)
-            store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(masked, [row])))
-        half.drop()
-        report(str(chosen[0]), specs.span(job.spec, chosen[0])[1], len(todo))
+        _train(job, images, report, take(start, todo), take(mask, todo), [reps[r] for r in todo])
     if reps[0].arm not in specs.TRUNKS:
         return {}
     kept = masks_of(store, job.spec, reps)
@@ -119,6 +107,31 @@ def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: M
                 f"have been made again elsewhere: delete *-t{rep.trial}-* of {specs.key(job.spec)} and run again"
             )
     return theta_j
+
+
+def _train(job: Job, images: data.Data, report: Report, start: Theta, mask: Mask, reps: list[Rep]) -> None:
+    """Train a cohort, from a checkpoint on if there is one, and store it."""
+    store, label = job.where.shelf, str(reps[0])
+    half = Checkpoint(store, job.spec, reps, start, mask, images, job.where.device)
+
+    def to_the_end(resume):
+        for point in training(job.spec, start, mask, reps, images, resume):
+            report(label, point.iteration, 0)
+            if not point.over:
+                half.offer(point.state)
+        return point.theta(), point.curves()
+
+    try:
+        theta_j, curves = to_the_end(half.read())
+    except Unfit as error:
+        half.refuse(error)
+        theta_j, curves = to_the_end(None)
+    source = provenance.of(job.spec, images, job.where.device, half.seconds / len(reps))
+    for row, (rep, left) in enumerate(zip(reps, masks.survivors(mask), strict=True)):
+        rows = tidy(job.spec, rep, left, curve(curves, row)).assign(**source)
+        store.save(job.spec, rep, rows, _arrays(take(theta_j, [row]), take(mask, [row])))
+    half.drop()
+    report(label, specs.span(job.spec, reps[0])[1], len(reps))
 
 
 def reset(store: Store, spec: Spec, rep: Rep) -> Theta:

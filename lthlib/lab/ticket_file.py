@@ -30,7 +30,8 @@ from lthlib import specs
 from lthlib.engine import cohort
 from lthlib.errors import LthError, SpecError, StoreError
 from lthlib.lab import maintenance, provenance, task, ticket_rounds
-from lthlib.lab.store import Store, reason, replace_file
+from lthlib.lab.files import reason, replace_file
+from lthlib.lab.store import Store
 from lthlib.lab.ticket_rounds import Chain, Masks
 from lthlib.specs import Rep, Spec
 

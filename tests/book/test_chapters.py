@@ -39,7 +39,7 @@ def test_a_chapter_gets_the_rows_it_asked_for_and_no_others(home, monkeypatch):
     assert sorted(more["trial"].unique()) == [0, 1]
     (home / "book").mkdir()
     monkeypatch.chdir(home / "book")  # where Jupyter would execute it
-    monkeypatch.setattr("lthlib.lab.task.train", None)  # nothing is left to train
+    monkeypatch.setattr("lthlib.lab.task.training", None)  # nothing is left to train
     one = chapters.experiment("lenet", store="kept", **TINY)
     assert one.rows()["trial"].unique().tolist() == [0]
     masks = one.ticket_masks("fc1.weight")

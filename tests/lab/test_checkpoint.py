@@ -72,21 +72,19 @@ def test_resumed_is_uninterrupted(name, trials, choice):
     }
     images = few(data.load("mnist5k", shape=networks.shape(spec.network)))
     points = evaluation.evaluations(spec, *specs.span(spec, reps[0]))
-    asked = sorted(choice.sample(points[2:], choice.randint(1, 2)))
-    kept, seen, kills = [None], [], asked[:]
-
-    def offer(take):
-        kept.append({part: value.clone() for part, value in take().items()})
-
-    def watch(i):
-        seen.append(i)
-        if kills and i == kills[0]:
-            raise Killed(kills.pop(0))
-
+    asked = sorted(choice.sample(points[1:], choice.randint(1, 2)))
+    kept, seen, kills = None, [], asked[:]
     while True:
-        with contextlib.suppress(Killed):
-            resumed = train.train(spec, start, mask, reps, images, watch, kept[-1], offer)
+        for point in train.training(spec, start, mask, reps, images, kept):
+            seen.append(point.iteration)
+            if kills and point.iteration == kills[0]:
+                kills.pop(0)  # and of this training nothing is left but what was kept before
+                break
+            if not point.over:
+                kept = {part: value.clone() for part, value in point.state().items()}
+        else:
             break
+    resumed = point.theta(), point.curves()
     straight = train.train(spec, start, mask, reps, images)
     for ours, theirs in zip(resumed, straight, strict=True):
         assert list(ours) == list(theirs)
@@ -96,17 +94,17 @@ def test_resumed_is_uninterrupted(name, trials, choice):
 
 
 def test_a_state_that_is_not_of_this_training_is_refused():
-    spec, rep, kept = SPECS["lenet"], Rep("ticket", 0), []
+    spec, rep = SPECS["lenet"], Rep("ticket", 0)
     start = arms.initial(spec, [0])
     mask = {layer: torch.ones_like(start[layer]) for layer in pruning.rates(spec)}
     images = few(data.load("mnist5k"))
-    train.train(spec, start, mask, [rep], images, offer=lambda take: kept.append(take()))
-    short = {name: value for name, value in kept[0].items() if name != "optimiser.0"}
-    other = kept[0] | {"theta.out.bias": torch.zeros(1, 11)}
-    late = kept[0] | {"curve.iteration": kept[0]["curve.iteration"] + 1}
-    for state in (short, other, late, {"theta.out.bias": torch.zeros(1)}):
+    first, *_, last = (point.state() for point in train.training(spec, start, mask, [rep], images))
+    short = {name: value for name, value in first.items() if name != "optimiser.0"}
+    other = first | {"theta.out.bias": torch.zeros(1, 11)}
+    late = first | {"curve.iteration": first["curve.iteration"] + 1}
+    for state in (short, other, late, last, {"theta.out.bias": torch.zeros(1)}):
         with pytest.raises(train.Unfit, match="other tensors or other iterations"):
-            train.train(spec, start, mask, [rep], images, resume=state)
+            next(train.training(spec, start, mask, [rep], images, state))
 
 
 # ------------------------------------------------------------------------------------------------------------- a study

@@ -65,8 +65,11 @@ def test_everything_planned_is_stored_with_its_size_and_provenance(finished):
 
 def test_running_again_trains_nothing(finished, monkeypatch):
     spec, store = finished
-    monkeypatch.setattr(task, "train", None)  # would fail
+    monkeypatch.setattr(task, "training", None)  # would fail
+    asked, has = [], Store.has
+    monkeypatch.setattr(Store, "has", lambda store, spec, rep: asked.append(rep) or has(store, spec, rep))
     run(spec, store.path, workers=1)
+    assert asked == plan(spec), "each is looked at once"
 
 
 def test_two_processes_give_what_one_gives(finished, tmp_path):
@@ -286,7 +289,7 @@ def test_what_another_run_is_training_is_waited_for(finished, tmp_path, monkeypa
 
     monkeypatch.setattr(Bars, "say", said)
     if not dies:
-        monkeypatch.setattr(task, "train", None)  # would fail
+        monkeypatch.setattr(task, "training", None)  # would fail
     run(few, tmp_path / "store", workers=1)
     other.communicate(timeout=30)
     words = f"all that is left is being trained by process {other.pid} on "

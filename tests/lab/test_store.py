@@ -10,7 +10,8 @@ import pytest
 
 from lthlib import specs
 from lthlib.errors import StoreError
-from lthlib.lab.store import TEXT, Store
+from lthlib.lab.files import TEXT
+from lthlib.lab.store import Store
 from lthlib.specs import Rep
 from lthlib.specs.columns import COLUMNS, TRAINING
 from tests.rows import make_rows

@@ -369,13 +369,13 @@ def test_half_a_study_exported_merged_elsewhere_and_finished_is_as_uninterrupted
     whole = dataclasses.replace(spec, **more)
     run(whole, tmp_path / "uninterrupted", workers=1)
     maintenance.merge(Store(tmp_path / "store"), Store(results))
-    train, trained = task.train, []
+    training, trained = task.training, []
 
-    def noted(spec, theta, mask, reps, *more, **options):
+    def noted(spec, theta, mask, reps, *more):
         trained.extend(reps)
-        return train(spec, theta, mask, reps, *more, **options)
+        return training(spec, theta, mask, reps, *more)
 
-    monkeypatch.setattr(task, "train", noted)
+    monkeypatch.setattr(task, "training", noted)
     run(whole, tmp_path / "store", workers=1)
     assert_same(Store(tmp_path / "store").rows(spec), Store(tmp_path / "uninterrupted").rows(spec))
     assert sorted(trained) == sorted({*plan(whole)} - {*plan(spec)}), "nothing is trained again"
