@@ -13,8 +13,11 @@ from lthlib.errors import LthError, SpecError
 TIMED = """
 import json, sys
 from lthlib import specs
-from lthlib.engine import machine
-from lthlib.lab import cost
+try:
+    from lthlib.engine import machine
+    from lthlib.lab import cost
+except ImportError:  # of before the library had rooms
+    from lthlib import cost, machine
 network, precision, length, device = sys.argv[1:]
 with machine.prepared():
     print(json.dumps(cost.paces(specs.spec(network, precision=precision), int(length), device=device)))
@@ -39,7 +42,7 @@ def compare(
     Raises SpecError if there is no release in that folder.
     """
     other = Path(other).expanduser().resolve()
-    if not (other / "lthlib" / "cost.py").is_file():
+    if not (other / "lthlib" / "__init__.py").is_file():
         raise SpecError(f"there is no lthlib in {other}: name the folder of a clone of another release")
     found = []
     for network, precision in cases:

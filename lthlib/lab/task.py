@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,18 +33,13 @@ class Job:
     reps: tuple[Rep, ...]
     where: Where  # whose device is known
 
-    @property
-    def store(self) -> Path:
-        """The folder of results."""
-        return Path(self.where.store)
-
 
 Report = Callable[[str, int, int], None]  # label of the training under way, its iteration, trainings stored since
 
 
 def do(job: Job, report: Report) -> tuple[Rep, ...]:
     """Train what the job still misses, but what another process is training: that is given back."""
-    files = {rep: Store(job.store).lease_file(job.spec, rep) for rep in job.reps if unfinished(job, rep)}
+    files = {rep: job.where.shelf.lease_file(job.spec, rep) for rep in job.reps if unfinished(job, rep)}
     with lease.hold(files.values()) as held:
         others = tuple(rep for rep, file in files.items() if file not in held)
         mine = replace(job, reps=tuple(rep for rep in job.reps if rep not in others))
@@ -74,7 +68,7 @@ def examples(job: Job) -> data.Data:
 
 
 def _branch(job: Job, remember: Callable) -> None:
-    store, starts, left = Store(job.store), [], []
+    store, starts, left = job.where.shelf, [], []
     for rep in job.reps:
         source = arms.trunk_of(rep)
         theta_j = recall(store, job.spec, [source])[1] if starved(rep) else {}
