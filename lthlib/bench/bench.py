@@ -1,8 +1,7 @@
 """How fast training is here: our engine, a conventional PyTorch loop of the same work, and the bare products in it.
 
-The conventional loop is what one finds in most public code: an `nn.Module`, a `DataLoader` that transforms image by
-image, masks by `torch.nn.utils.prune`, an optimiser of `torch.optim` with its defaults, all threads of the machine.
-Both are fed random pixels of the real shapes, and both evaluate as many images per iteration as the experiment does.
+Ours and the conventional loop (`conventional`) are fed random pixels of the real shapes, and both evaluate as many images
+per iteration as the experiment does.
 """
 
 import json
@@ -179,7 +178,7 @@ def _drain(feed: Feed, length: int) -> None:
 
 
 def kernels() -> list[dict]:
-    """Dense and sparse products of two layers of the paper's networks: `sizes.kernels`."""
+    """Dense and sparse products of two layers of the paper's networks: `formats.kernels`."""
     layers = [((300, 784), 60), ((300, 784), 1_000), ((256, 16_384), 60)]
     found = pd.concat([formats.kernels([shape], LEVELS, batch, repeats=15) for shape, batch in layers])
     return json.loads(found.round(4).to_json(orient="records"))
