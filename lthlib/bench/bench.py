@@ -1,7 +1,7 @@
 """How fast training is here: our engine, a conventional PyTorch loop of the same work, and the bare products in it.
 
-Ours and the conventional loop (`conventional`) are fed random pixels of the real shapes, and both evaluate as many images
-per iteration as the experiment does.
+Ours and the conventional loop (`conventional`) are fed random pixels of the real shapes, and both evaluate as
+many images per iteration as the experiment does.
 """
 
 import json

@@ -9,8 +9,9 @@ from lthlib.lab.store import Store
 @dataclass(frozen=True)
 class Where:
     """A folder of results, one of data sets (by default that of `sources.load`), and who trains: on a `device`, or on
-    the best that there is, so many processes of this machine (by default as many as are good for it), or instead of them
-    the workers of a Dask `scheduler`, named by its address. For example `Where("store", device="cpu", workers=2)`."""
+    the best that there is, so many processes of this machine (by default as many as are good for it), or instead of
+    them the workers of a Dask `scheduler`, named by its address. For example
+    `Where("store", device="cpu", workers=2)`."""
 
     store: str | Path
     data_root: str | Path | None = None
