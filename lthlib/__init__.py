@@ -20,7 +20,7 @@ _FACE = {
     "Store": "lab.store",
     "published": "lab.store",
     "summarise": "evidence.curves",
-    "ledger": "evidence.claims",
+    "ledger": "evidence.ledger",
 }
 __all__ = list(_FACE)
 

@@ -125,8 +125,8 @@ def test_what_cannot_be_set_is_refused(capsys, words, said):
 def test_claims_as_json_have_an_id_a_verdict_and_n(store, capsys):
     assert cli.main(["claims", "--store", store, "--json"]) == 0
     claims = json.loads(capsys.readouterr().out)
-    assert {"id", "verdict", "ours", "n"} <= set(claims[0])
-    assert {c["verdict"] for c in claims if c["network"] == "vgg19"} == {"not run yet"}
+    assert {"id", "verdict", "value", "n"} <= set(claims[0])
+    assert {c["verdict"] for c in claims if c["network"] == "vgg19"} == {"not run"}
     assert cli.main(["claims", "--store", store]) == 0
     assert "L11" in capsys.readouterr().out
 

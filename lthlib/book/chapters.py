@@ -19,8 +19,8 @@ from lthlib.book.html_table import Table
 from lthlib.book.style import listed
 from lthlib.errors import SpecError, StoreError
 from lthlib.evidence import claims, matching
+from lthlib.evidence import ledger as judged
 from lthlib.evidence.curves import summarise
-from lthlib.evidence.verdicts import VERDICTS
 from lthlib.lab import anatomy
 from lthlib.lab import provenance as made_by
 from lthlib.lab.cost import duration
@@ -242,15 +242,9 @@ class Note:
         return self.text
 
 
-def tally(ledger: pd.DataFrame) -> Note:
-    """How the paper's claims stand here, in a sentence."""
-    counts = ledger["verdict"].value_counts()
-    reproduced, partly, not_reproduced, waiting = (int(counts.get(verdict, 0)) for verdict in VERDICTS)
-    return Note(
-        f"**So far**: of {len(ledger)} claims of the paper, {reproduced} are reproduced here, {partly} in part, "
-        f"{not_reproduced} not, and {waiting} have not been run. *What has been run* says which, and at what "
-        "scale."
-    )
+def tally(tests: pd.DataFrame) -> Note:
+    """How the paper's claims stand here, in a few sentences (`evidence.ledger.headline`)."""
+    return Note(f"**So far**: {judged.headline(tests)}")
 
 
 def left_out(
@@ -281,11 +275,18 @@ def results(profile: str, store: str = "store") -> pd.DataFrame:
     return rows
 
 
-def anatomies(profile: str, store: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """What is inside the tickets of these rows (`results`), of the experiments where a claim asks for it."""
+def ledger(profile: str, store: str = "store", page: str | None = None) -> pd.DataFrame:
+    """The tests of the paper's claims (`evidence.ledger`), of all of them or of those that a page names.
+
+    Every page asks this one judge, on all rows there are: a chapter does not judge by what it draws alone.
+
+    >>> ledger("published", page="02-fully-connected")
+    """
+    rows = results(profile, store)
+    of = [claim for claim in claims.load() if page in (None, claim["page"])]
     if profile == "published":
-        return published().anatomy()
-    return anatomy.every(_shelf(store), rows[rows["key"].isin(claims.looked_into(rows))])
+        return judged.ledger(rows, of, published().anatomy())
+    return judged.ledger(rows, of, anatomy.every(_shelf(store), rows[rows["key"].isin(judged.looked_into(rows, of))]))
 
 
 def benches(folder: str) -> list[dict]:

@@ -12,11 +12,11 @@ from lthlib.book.captions import WHOLE
 from lthlib.book.html_table import File, Table
 from lthlib.book.style import LAYERS, listed
 from lthlib.evidence import curves, matching
-from lthlib.evidence.claims import shortfall
 from lthlib.evidence.curves import extent, spread, summarise
-from lthlib.evidence.measures import number
+from lthlib.evidence.ledger import shortfall
+from lthlib.evidence.levels import number
 from lthlib.evidence.paper_curves import paper
-from lthlib.evidence.verdicts import ENOUGH, VERDICTS, bootstrap
+from lthlib.evidence.verdicts import FEWEST, interval
 from lthlib.specs import ARMS, NAMES, PAPER, PAPER_DENSE
 from lthlib.specs.columns import DRAWN, TRAINING
 
@@ -215,7 +215,7 @@ def inside(anatomy: pd.DataFrame, measures: Mapping[str, str], rounds: Iterable[
 
 def gaps(trainings: pd.DataFrame, levels: Iterable[float] = (51.3, 21.1, 13.5, 7.0, 3.6, 1.9)) -> Table:
     """What tickets have over the dense network of their trial at the end of training: train and test accuracy, and the
-    gap between the two, in points; with a bootstrap interval of the mean where there are enough trials."""
+    gap between the two, in points; with the 95 % interval of its mean over trials."""
     tickets, lines = trainings[trainings["arm"] == "ticket"], []
     dense = tickets[tickets["round"] == 0].set_index("trial")
     for asked in levels:
@@ -224,11 +224,10 @@ def gaps(trainings: pd.DataFrame, levels: Iterable[float] = (51.3, 21.1, 13.5, 7
         for title, quantity in (("train accuracy", "train_end"), ("test accuracy", "acc_end"), ("gap", "gap_end")):
             difference = (near[quantity] - dense[quantity]).dropna().to_numpy()
             line[f"{title} (points)"] = f"{difference.mean():+.2f}" if len(difference) else "–"
-        if len(difference) >= ENOUGH:
-            low, high = bootstrap(difference)
-            line["95 % interval of the gap"] = f"{low:+.2f} to {high:+.2f}"
-        elif len(difference):
-            line["95 % interval of the gap"] = f"too few trials; {difference.min():+.2f} to {difference.max():+.2f}"
+        if len(difference):
+            found = interval(difference)
+            sure = f"{found.low:+.2f} to {found.high:+.2f}" if found.n >= FEWEST else f"too few trials: {found.n}"
+            line["95 % interval of the gap"] = sure
         if len(near):
             lines.append(line)
     return Table(pd.DataFrame(lines), "Tickets less the dense network of the same trial, at the end of training.")
@@ -272,94 +271,3 @@ def dense(rows: pd.DataFrame) -> Table:
     other = "" if data == whole else f" The paper's are on {WHOLE[whole]}: these are other numbers, not worse ones."
     caption = f"Ours: {trainings['data_label'].iloc[0]}, n = {len(trainings)}; the paper's: n = 5.{other}"
     return Table(pd.DataFrame(lines), caption)
-
-
-def ledger(claims: pd.DataFrame) -> Table:
-    """Claims with what the paper's text and figures say, what we measured, and the verdict with its reason."""
-    table = pd.DataFrame(
-        {
-            "": claims["id"],
-            "claim, in our words": claims["statement"],
-            "text": [_value(v, u) for v, u in zip(claims["text"], claims["unit"], strict=True)],
-            "figure": claims["figure"].map(_number),
-            "ours": [_ours(claim) for claim in claims.to_dict("records")],
-            "verdict": claims["verdict"],
-        }
-    )
-    scales = [s for s in dict.fromkeys(claims["scale"]) if s]
-    caption = f"Ours: {' | '.join(scales)}. In brackets the range of single trials." if scales else "Not run yet."
-    return Table(table, caption, [_reasons(claim) for claim in claims.to_dict("records")], "lth-table lth-ledger")
-
-
-def brief(claims: pd.DataFrame, ids: list[str]) -> Table:
-    """A few claims in short: what the paper's text says, what we measured, and the verdict; of a claim in several parts
-    those that have been run."""
-    chosen = claims.set_index("id").loc[ids]
-    run = [[part for part in parts if part["ours"] is not None] for parts in chosen["parts"]]
-    table = pd.DataFrame(
-        {
-            "the paper's claim, in our words": chosen["statement"],
-            "its text": [_each(some or every, "text") for some, every in zip(run, chosen["parts"], strict=True)],
-            "its figure": [_each(some or every, "figure") for some, every in zip(run, chosen["parts"], strict=True)],
-            "here": [
-                _each(some, "ours") + (f" ({_number(low)} to {_number(high)})" if pd.notna(low) else "")
-                for some, low, high in zip(run, chosen["low"].round(2), chosen["high"].round(2), strict=True)
-            ],
-            "verdict": chosen["verdict"],
-        }
-    )
-    scales = ". ".join(dict.fromkeys(scale.rpartition(";")[0] for scale in chosen["scale"] if scale))
-    trials = sorted({int(n) for n in chosen["n"] if n})
-    counted = " to ".join(map(str, dict.fromkeys(trials[:1] + trials[-1:])))
-    n = f"; {'one trial' if trials == [1] else f'means over {counted} trials'}"
-    spread = ", in brackets from the lowest to the highest" if chosen["low"].notna().any() else ""
-    return Table(table, f"Here: {scales}{n}{spread}." if trials else "Not run yet.", classes="lth-table lth-brief")
-
-
-def _each(parts: list[dict], name: str, units: bool = True) -> str:
-    """A value of each part of a claim, behind the part's name if it is not the only one."""
-    said = []
-    for part in parts:
-        value = round(part[name], 2) if isinstance(part[name], float) else part[name]
-        shown = _value(value, part["unit"]) if units else _number(value)
-        said.append((f"{part['label']}: " if part["label"] else "") + shown)
-    return "; ".join(said) or "–"
-
-
-def verdicts(claims: pd.DataFrame) -> Table:
-    """How many claims have which verdict, and which they are."""
-    named = {verdict: list(claims.loc[claims["verdict"] == verdict, "id"]) for verdict in VERDICTS}
-    lines = [{"verdict": v, "claims": len(ids), "which": ", ".join(ids) or "none"} for v, ids in named.items()]
-    return Table(pd.DataFrame(lines), f"{len(claims)} claims of the paper.", classes="lth-table lth-verdicts")
-
-
-def _ours(claim: dict) -> str:
-    run = [part for part in claim["parts"] if part["ours"] is not None]
-    value = _each(run, "ours", units=False) if claim["parts"][1:] else _number(claim["ours"])
-    if claim["n"] and pd.notna(claim["low"]) and pd.notna(claim["high"]):
-        return f"{value} [{_number(claim['low'])} to {_number(claim['high'])}], n = {claim['n']}"
-    return f"{value}, n = {claim['n']}" if claim["n"] else value
-
-
-def _reasons(claim: dict) -> str:
-    parts = [f"Why {claim['verdict']}: {claim['why']}." if claim["n"] and claim["why"] else "", claim.get("note") or ""]
-    return " ".join(part for part in parts if part)
-
-
-def _value(value, unit: str) -> str:
-    shown = _number(value)
-    if shown == "–" or not isinstance(value, int | float):
-        return shown
-    return f"P_m {shown} %" if unit == "P_m" else f"{shown} {unit}"
-
-
-def _number(value) -> str:
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return "–"
-    return (
-        f"{value:,.4g}"
-        if isinstance(value, float) and abs(value) < 1000
-        else f"{value:,}"
-        if isinstance(value, int | float)
-        else str(value)
-    )

@@ -259,7 +259,7 @@ def _confirmed(question: str) -> bool:
 
 def _claims(options: argparse.Namespace) -> None:
     """The paper's claims, each with what its text and its figures say, what our results say, and a verdict."""
-    from lthlib.evidence import claims
+    from lthlib.evidence import ledger
 
     store = _existing(options.store) if options.store else published()
     rows, inside = store.rows(), store.anatomy()
@@ -267,11 +267,11 @@ def _claims(options: argparse.Namespace) -> None:
         from lthlib.lab import anatomy
 
         inside = anatomy.every(store, rows)
-    ledger = claims.ledger(rows, anatomy=inside)
+    found = ledger.ledger(rows, anatomy=inside)
     if options.json:
-        print(json.dumps(claims.as_json(ledger), indent=2, ensure_ascii=False))
+        print(json.dumps(ledger.as_json(found), indent=2, ensure_ascii=False))
     else:
-        print(claims.as_text(ledger))
+        print(ledger.as_text(found))
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lthlib import specs
-from lthlib.evidence.measures import Missing
+from lthlib.evidence.levels import Missing
+from lthlib.evidence.verdicts import FEWEST
 from lthlib.specs import PAPER, PROFILES, SETTINGS, Spec
 
 SUBSETS = ("mnist5k",)  # data sets cut down
@@ -122,7 +123,8 @@ def experiments(
 ) -> list[pd.DataFrame]:
     """The experiments of a network in a setting, each a table of its trainings, the nearest to the paper's first.
 
-    The paper's recipe comes before any other, then most iterations, then the full data set, then trials, then rounds.
+    The full data set comes before a part of it; then three trials, or as many as there are, before fewer, for one trial
+    is no evidence; then the paper's recipe before any other, then most iterations, trials and rounds.
     """
     if trainings.empty:
         return []
@@ -131,8 +133,9 @@ def experiments(
     def size(experiment: pd.DataFrame) -> tuple:
         first = experiment.iloc[0]
         full = first["data"] not in SUBSETS
-        extent = experiment["trial"].nunique(), experiment["round"][experiment["arm"] == "ticket"].max()
-        return (not _unlike(spec_of(first), paper), experiment["iterations"].max(), full, *extent)
+        trials, rounds = experiment["trial"].nunique(), experiment["round"][experiment["arm"] == "ticket"].max()
+        same = not _unlike(spec_of(first), paper)
+        return full, min(trials, FEWEST), same, experiment["iterations"].max(), trials, rounds
 
     mine = trainings[trainings["network"] == network]
     keys = sorted(key for key, spec in specs_of(mine).items() if _of(spec, setting, _text(variation)))
@@ -152,9 +155,10 @@ def best(
 # --- what a claim is measured on -------------------------------------------------------------------------------------
 
 
-def chosen(part: Mapping[str, Any], trainings: pd.DataFrame) -> list[pd.DataFrame]:
-    """The experiments that a part of a claim is measured on: of its setting; of two settings, `against` being the
-    other; or of each line of its `sweep`. Several are of the same scale. Raises Missing if they were not run."""
+def candidates(part: Mapping[str, Any], trainings: pd.DataFrame) -> list[list[pd.DataFrame]]:
+    """What a part of a claim may be measured on, the nearest to the paper's first: experiments of its setting; of two
+    settings, `against` being the other; or of each line of its `sweep`. Several are of the same scale. Raises Missing
+    if they were not run."""
     asked = [{**part, **one} for one in part["sweep"].values()] if "sweep" in part else [part]
     asked += [{"network": part["network"], **part["against"]}] if "against" in part else []
     found = [experiments(trainings, a["network"], a.get("setting"), a.get("with")) for a in asked]
@@ -163,11 +167,12 @@ def chosen(part: Mapping[str, Any], trainings: pd.DataFrame) -> list[pd.DataFram
             raise Missing(_named(one))
     settings = SETTINGS.get(part["network"], {})
     apart = {name for one in asked for name in {**settings.get(one.get("setting"), {}), **one.get("with", {})}}
-    for first in found[0]:
-        rest = [next((e for e in more if _alike(e, first, apart)), None) for more in found[1:]]
-        if all(e is not None for e in rest):
-            return [first, *rest]
-    raise Missing(" and ".join(_named(one) for one in asked) + " at the same scale")
+    beside = [
+        [first, *(next((e for e in more if _alike(e, first, apart)), None) for more in found[1:])] for first in found[0]
+    ]
+    if not (whole := [several for several in beside if all(e is not None for e in several)]):
+        raise Missing(" and ".join(_named(one) for one in asked) + " at the same scale")
+    return whole
 
 
 def asked_for(part: Mapping[str, Any]) -> Spec:

@@ -1,364 +1,251 @@
-"""What is measured for a claim: trainings of one experiment, or of several, in; a number out.
+"""What is measured for a claim: the trials of one experiment, or of several, in; a number, or one per level, out.
 
-A measurement takes one line per training (`curves.summarise`, with `late` for an early stop at the last iteration) and
-works on means over trials. Levels are P_m in percent, accuracies in percent, gains in percentage points. One that
-compares two settings takes the trainings of both; one that compares many takes `runs`, trainings by label.
+A measurement works on means over trials (`levels.Trials`), paired where seeds are shared. Levels are P_m in percent, or
+"best"; accuracies in percent, gains in percentage points. One that compares two settings takes the trials of both; one
+that compares many takes `runs`, trials by label.
 """
 
-from collections.abc import Callable
-from numbers import Real
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lthlib.evidence import curves
-from lthlib.specs import PAPER, POINTS
+from lthlib.evidence.levels import NEAR, TooLittle, Trials, complete, number
+from lthlib.specs import PAPER
 
-
-class Missing(Exception):
-    """What the rows lack for a claim to be measured."""
+Runs = Mapping[Any, Trials]
 
 
 class Found(NamedTuple):
-    """What a measurement found: a value, the level it chose (P_m in percent), how to print it if not as a number."""
+    """What a measurement found: a value, or one per level by P_m; and where, in words ("at P_m 21.1 %"). A value that
+    is not a number cannot be told from these trials, and `where` then says what is missing."""
 
-    value: float
-    at: float | None = None
-    shown: str | None = None
-
-
-# --- levels --------------------------------------------------------------------------------------------------------
+    value: Any
+    where: str = ""
 
 
-def _levels(t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | None = None):
-    """The dense networks' quantity by trial, and one of an arm's: a line per level (P_m, from large to small), a column
-    per trial, draws averaged, a hole where a trial has not come so far."""
-    if quantity not in t or t[quantity].isna().all():
-        raise Missing("the weights of tickets, to look into")
-    dense = _dense(t, quantity)
-    pruned = t[(t["arm"] == arm) & (t["round"] > 0)]
-    if pruned.empty:
-        raise Missing(f"the arm {arm}")
-    if to is not None and pruned["remaining"].min() > 1.15 * to:
-        raise Missing(f"{arm} down to P_m {number(to)} % (so far {number(pruned['remaining'].min())} %)")
-    table = pruned.groupby(["round", "trial"])[quantity].mean().unstack().reindex(columns=dense.index)
-    table.index = pruned.groupby("round")["remaining"].first()[table.index]
-    table = table.dropna(how="all")
-    if table.empty:
-        raise Missing(f"a trial with both the dense network and {arm}")
-    return dense, table
+def _other(t: Trials, quantity: str, over: str | None, at: float | str) -> pd.Series:
+    """What an arm is compared with at a level: another arm there or, without one, the dense networks."""
+    return t.level(quantity, over, at)[0] if over else t.dense(quantity)
 
 
-def _dense(t: pd.DataFrame, quantity: str) -> pd.Series:
-    """The dense networks' quantity by trial."""
-    dense = curves.dense(t)
-    if dense.empty:
-        raise Missing("the dense network")
-    _stopped(dense, "the dense network")
-    return dense.set_index("trial")[quantity]
+def _paired(mine: pd.Series, other: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Both of the trials that have both."""
+    both = mine.index.intersection(other.index)
+    if both.empty:
+        raise TooLittle("a trial that holds all it compares")
+    return mine[both], other[both]
 
 
-def _stopped(trainings: pd.DataFrame, what: str) -> None:
-    """An early stop at the last iteration is none: the validation loss was still falling, or never fell. Of the deep
-    networks the paper reports none."""
-    if (
-        not set(trainings["network"]) & set(POINTS)
-        and len(trainings)
-        and (n := trainings["late"].sum()) * 2 >= len(trainings)
-    ):
-        last = int(trainings["iterations"].max())
-        raise Missing(f"more than {last:,} iterations: {what}'s loss was still falling in {n} of {len(trainings)}")
+# --- of one experiment, at a level -----------------------------------------------------------------------------------
 
 
-def _level(t: pd.DataFrame, quantity: str, arm: str, at: float) -> tuple[pd.Series, pd.Series]:
-    """The dense networks' quantity and an arm's at one level, both by trial, for the trials that have both."""
-    dense, table = _levels(t, quantity, arm)
-    near = min(table.index, key=lambda remaining: abs(remaining - at))
-    if abs(near - at) > 0.06 * at:
-        raise Missing(f"{arm} at P_m {number(at)} % (nearest {number(near)} %)")
-    _stopped(t[(t["arm"] == arm) & np.isclose(t["remaining"], near)], f"{arm} at P_m {number(at)} %")
-    row = table.loc[near].dropna()
-    return dense[row.index], row
+def gain(t: Trials, at: float | str, quantity: str = "acc_es", arm: str = "ticket", over: str | None = None) -> Found:
+    """How many points more accurate an arm is than the dense network or than another arm."""
+    mine, where = t.level(quantity, arm, at)
+    mine, other = _paired(mine, _other(t, quantity, over, at))
+    return Found((mine - other).mean(), where)
 
 
-def _beside(dense: pd.Series, table: pd.DataFrame) -> pd.Series:
-    """Mean of the dense networks over the trials that each level has."""
-    has = table.notna()
-    return has.mul(dense, axis=1).sum(axis=1) / has.sum(axis=1)
+def faster(t: Trials, at: float | str, arm: str = "ticket", than: str | None = None) -> Found:
+    """How many times sooner than the dense network, or than another arm, an arm stops early: a ratio of means."""
+    mine, where = t.level("es", arm, at)
+    mine, other = _paired(mine, _other(t, "es", than, at))
+    return Found(other.mean() / mine.mean(), where)
 
 
-# --- of one experiment -----------------------------------------------------------------------------------------------
+def earlier(t: Trials, at: float) -> Found:
+    """How much sooner than the dense network a ticket stops early, in percent: of means."""
+    ratio = faster(t, at)
+    return Found(100 * (1 - 1 / ratio.value), ratio.where)
 
 
-def earlier(t, at):
-    """How much sooner than the dense network a ticket stops early, in percent."""
-    dense, ticket = _level(t, "es", "ticket", at)
-    return Found(100 * (1 - ticket.mean() / dense.mean()))
+def slower(t: Trials, at: float, since: float) -> Found:
+    """How many times as long as at an earlier level tickets take to stop at a later one."""
+    late, where = t.level("es", "ticket", at)
+    late, early = _paired(late, t.level("es", "ticket", since)[0])
+    return Found(late.mean() / early.mean(), where)
 
 
-def faster(t, at, than="reinit"):
-    """How many times sooner than another arm a ticket stops early."""
-    ticket, other = _level(t, "es", "ticket", at)[1], _level(t, "es", than, at)[1]
-    both = ticket.index.intersection(other.index)
-    return Found(other[both].mean() / ticket[both].mean())
-
-
-def speedup(t, to=None, at=None):
-    """How many times sooner than the dense network a ticket stops early, at its best level."""
-    dense, table = _levels(t, "es", to=to)
-    ratio = _beside(dense, table) / table.mean(axis=1)
-    at = at or ratio.idxmax()
-    return Found(ratio[at], at)
-
-
-def gain(t, at, quantity="acc_es", over=None, arm="ticket"):
-    """How many points more accurate a ticket is, or another arm, than the dense network or than an arm."""
-    dense, mine = _level(t, quantity, arm, at)
-    other = _level(t, quantity, over, at)[1] if over else dense
-    return Found((mine - other).mean())
-
-
-def kept(t, at, arm, over="reinit", quantity="acc_es"):
-    """How much of the tickets' lead over an arm another arm has, in percent."""
-    ticket, other, mine = (_level(t, quantity, name, at)[1] for name in ("ticket", over, arm))
+def kept(t: Trials, at: float, arm: str, over: str = "reinit", quantity: str = "acc_es") -> Found:
+    """How much of the tickets' lead over an arm another arm has, in percent: a ratio of means."""
+    (ticket, where), (other, _), (mine, _) = (t.level(quantity, name, at) for name in ("ticket", over, arm))
     lead = (ticket - other).mean()
     if not lead > 0:
-        raise Missing(f"a lead of tickets over {over} at P_m {number(at)} %")
-    return Found(100 * (mine - other).mean() / lead)
+        return Found(np.nan, f"a lead of tickets over {over} at P_m {number(at)} %")
+    return Found(100 * (mine - other).mean() / lead, where)
 
 
-def ratio(t, at, of, to):
+def ratio(t: Trials, at: float, of: str, to: str) -> Found:
     """How many times as large a quantity of a ticket is as another."""
-    one, other = (_level(t, quantity, "ticket", at)[1].mean() for quantity in (of, to))
-    return Found(one / other)
+    (one, where), (other, _) = (t.level(quantity, "ticket", at) for quantity in (of, to))
+    return Found(one.mean() / other.mean(), where)
 
 
-def most(t, quantity, arm="ticket", to=None, at=None):
-    """How many points more accurate than the dense network an arm is at its best level."""
-    dense, table = _levels(t, quantity, arm, to)
-    gains = (table - dense).mean(axis=1)
-    at = at or gains.idxmax()
-    return Found(gains[at], at)
-
-
-def falls(t, arm, to, quantity="acc_es"):
-    """The level at which an arm's accuracy falls below the dense network's and stays there."""
-    dense, table = _levels(t, quantity, arm, to)
-    below = ((table - dense).mean(axis=1) < 0).to_numpy()
-    held = np.flatnonzero(~below)
-    first = held[-1] + 1 if len(held) else 0
-    if first == len(below):
-        return Found(table.index[-1], shown=f"below {number(table.index[-1])}")
-    return Found(table.index[first])
-
-
-def returns(t, to):
-    """The level, after the earliest stop, at which tickets need as long as the dense network again."""
-    dense, table = _levels(t, "es", to=to)
-    difference = (table - dense).mean(axis=1)
-    after = difference[difference.index < difference.idxmin()]
-    again = after.index[after >= 0]
-    if again.empty:
-        return Found(table.index[-1], shown=f"below {number(table.index[-1])}")
-    return Found(again[0])
-
-
-def smallest(t, better, to, arm="ticket", turned=False):
-    """The smallest level at which an arm is no worse than the dense network in all quantities named; 100 if none. With
-    `turned` there must be a smaller level, at which it is worse."""
-    holds = True
-    for quantity in better:
-        dense, table = _levels(t, quantity, arm, to)
-        difference = (table - dense).mean(axis=1)
-        holds = holds & (difference <= 0 if quantity == "es" else difference >= 0)
-    levels = holds.index[holds]
-    if turned and holds.iloc[-1]:
-        raise Missing(
-            f"a level below P_m {number(holds.index[-1])} %, where {arm} is still no worse than the dense network"
-        )
-    return Found(levels[-1] if len(levels) else 100.0)
-
-
-def lowest(t, quantity, to):
-    """The smallest mean of a quantity over the levels of at least P_m `to`."""
-    means = _levels(t, quantity, to=to)[1].mean(axis=1)
-    return Found(means[means.index >= to].min())
-
-
-def share(t, quantity, arm, between):
-    """The share of an interval's levels at which an arm beats the dense network; shown: all levels where it does."""
-    high, low = between
-    dense, table = _levels(t, quantity, arm, low)
-    difference = (table - dense).mean(axis=1)
-    holds = difference < 0 if quantity == "es" else difference > 0
-    inside = holds[(holds.index <= high * 1.01) & (holds.index >= low * 0.99)]
-    if len(inside) < 3:
-        raise Missing(f"at least three levels of {arm} between P_m {number(high)} and {number(low)} %")
-    return Found(inside.mean(), shown=_runs(holds))
-
-
-def value(t, quantity, at=None):
+def value(t: Trials, quantity: str, at: float | None = None) -> Found:
     """The dense network's quantity, or a ticket's at a level."""
-    return Found((_dense(t, quantity) if at is None else _level(t, quantity, "ticket", at)[1]).mean())
+    if at is None:
+        return Found(t.dense(quantity).mean(), "of the dense network")
+    mine, where = t.level(quantity, "ticket", at)
+    return Found(mine.mean(), where)
 
 
-def highest(t, quantity, between):
-    """The best mean of a quantity over the levels of an interval."""
-    high, low = between
-    means = _complete(_levels(t, quantity, to=low)[1]).mean(axis=1)
-    return Found(means[(means.index <= 1.03 * high) & (means.index >= 0.97 * low)].max())
+def unfinished(t: Trials) -> Found:
+    """The share of dense trainings, in percent, whose validation loss falls until the end or nearly so."""
+    if (length := t.iterations()) < (asked := PAPER[t.network].iterations):
+        raise TooLittle(f"{asked:,} iterations")
+    stops = t.only(t.numbers).dense("es")
+    return Found(100 * (stops >= 0.98 * length).mean(), "of the dense network")
 
 
-def lead(t, quantity, over, to=None, at=None):
-    """How many points more accurate than another arm the tickets are, at the level of at least P_m `to` where most."""
-    mine, theirs = _levels(t, quantity, to=to)[1], _levels(t, quantity, over, to)[1]
-    leads = (mine - theirs).mean(axis=1).dropna()
-    leads = leads[leads.index >= 0.97 * (to or 0)]
-    if leads.empty:
-        raise Missing(f"a level with both tickets and {over}")
-    at = at or leads.idxmax()
-    return Found(leads[at], at)
+# --- of one experiment, at all levels --------------------------------------------------------------------------------
 
 
-def behind(t, quantity, to=None, at=None):
-    """How many points less accurate than the dense network the tickets are, at their worst level of at least `to`."""
-    dense, table = _levels(t, quantity, to=to)
-    losses = (-table.sub(dense, axis=1)).mean(axis=1)
-    losses = losses[losses.index >= 0.97 * (to or 0)]
-    at = at or losses.idxmax()
-    return Found(losses[at], at)
+def gains(
+    t: Trials, between: list[float], quantity: str = "acc_es", arm: str = "ticket", over: str | None = None
+) -> Found:
+    """By how much a quantity of an arm is above the dense network's or another arm's, at every level of an interval of
+    P_m."""
+    mine = t.within(quantity, arm, between)
+    if over is None:
+        return _at_all(mine.sub(t.dense(quantity), axis=1))
+    other = t.within(quantity, over, between)
+    # Draws of an arm may have been trained at fewer rounds than the tickets: compared where there are both.
+    shared = {level: min(other.index, key=lambda there: abs(there - level)) for level in mine.index}
+    shared = {level: there for level, there in shared.items() if abs(there - level) <= NEAR * level}
+    if not shared:
+        raise TooLittle(f"a level with both {arm} and {over}")
+    other = other.loc[list(shared.values())].set_axis(list(shared))
+    return _at_all(mine.loc[list(shared)] - other)
 
 
-def unfinished(t):
-    """The share of dense trainings of the paper's length, in percent, whose loss falls until the end or nearly so."""
-    dense = curves.dense(t)
-    if dense.empty:
-        raise Missing("the dense network")
-    if dense["iterations"].min() < (asked := PAPER[dense["network"].iloc[0]].iterations):
-        raise Missing(f"{asked:,} iterations")
-    return Found(100 * (dense["es"] >= 0.98 * dense["iterations"]).mean())
+def values(t: Trials, between: list[float], quantity: str) -> Found:
+    """A quantity of the tickets at every level of an interval of P_m."""
+    return _at_all(t.within(quantity, "ticket", between))
+
+
+def _at_all(table: pd.DataFrame) -> Found:
+    """Means over the trials that have come to all of these levels."""
+    table = table.dropna(axis=1)
+    if table.empty or len(table) < 2:
+        raise TooLittle("a trial that has come to at least two levels, and to all that another has come to")
+    means = table.mean(axis=1)
+    return Found(means, f"at {len(means)} levels from P_m {number(means.index[0])} to {number(means.index[-1])} %")
 
 
 # --- of two settings -------------------------------------------------------------------------------------------------
 
 
-def dense_gain(t, other, quantity):
+def dense_gain(t: Trials, other: Trials, quantity: str) -> Found:
     """How many points more accurate the dense network is than in another setting."""
-    mine, theirs = _dense(t, quantity), _dense(other, quantity)
-    both = mine.index.intersection(theirs.index)
-    if both.empty:
-        raise Missing("a trial run in both settings")
-    return Found((mine[both] - theirs[both]).mean())
+    mine, theirs = _paired(t.dense(quantity), other.dense(quantity))
+    return Found((mine - theirs).mean(), "of the dense network")
 
 
-def best_gain(t, other, quantity, to):
-    """How many points more accurate the best tickets are than the best of another setting, both down to `to`."""
-    return Found(_best(t, quantity, to) - _best(other, quantity, to))
+def gain_over_setting(t: Trials, other: Trials, quantity: str, at: float | str) -> Found:
+    """How many points more accurate tickets are than in another setting: at a level, or each at its best."""
+    (mine, where), (theirs, there) = (one.level(quantity, "ticket", at) for one in (t, other))
+    mine, theirs = _paired(mine, theirs)
+    return Found((mine - theirs).mean(), where if where == there else f"{where}, against {there}")
 
 
-def ratio_to_other(t, other, quantity, at):
+def ratio_to_other(t: Trials, other: Trials, quantity: str, at: float) -> Found:
     """How many times as large a quantity of a ticket is as in another setting."""
-    return Found(value(t, quantity, at).value / value(other, quantity, at).value)
+    mine, theirs = (value(one, quantity, at) for one in (t, other))
+    return Found(mine.value / theirs.value, mine.where)
 
 
 # --- of several settings ---------------------------------------------------------------------------------------------
 
 
-def named_over_others(runs, quantity, named, to=None, at=None, dense=False):
-    """How many points more accurate the best of the runs named are than the best of the others: their best tickets down
-    to `to`, their tickets at a level, or their dense networks."""
-
-    def score(t):
-        return (
-            _dense(t, quantity).mean() if dense else _best(t, quantity, to) if at is None else _between(t, quantity, at)
-        )
-
-    named = [str(name) for name in named]
-    best = [max(score(t) for name, t in runs.items() if (str(name) in named) == chosen) for chosen in (True, False)]
+def named_over_others(
+    runs: Runs, named: list[Any], quantity: str = "acc_es", to: float = 0, at: float | None = None, dense: bool = False
+) -> Found:
+    """How many points more accurate the best of the runs named are than the best of the others. Which run is best, and
+    at which level down to `to` its tickets are, is chosen by validation accuracy; or all are read at one level; or it
+    is of their dense networks."""
+    names, best = [str(name) for name in named], []
+    for among in (True, False):
+        scores = [
+            _dense_score(t, quantity) if dense else _score(t, quantity, to, at)
+            for name, t in runs.items()
+            if (str(name) in names) == among
+        ]
+        best.append(max(scores)[1])
     return Found(best[0] - best[1])
 
 
-def with_tickets(runs, quantity, to):
+def with_tickets(runs: Runs, quantity: str = "acc_es", to: float = 0) -> Found:
     """The share of the runs, in percent, whose best tickets down to `to` are more accurate than their dense network."""
-    return Found(100 * np.mean([most(t, quantity, to=to).value > 0 for t in runs.values()]))
+    return Found(100 * np.mean([_score(t, quantity, to)[1] > t.dense(quantity).mean() for t in runs.values()]))
 
 
-def gained_by(runs, quantity, at, to, least=0.2):
+def gained_by(runs: Runs, quantity: str, at: float, to: float, least: float = 0.2) -> Found:
     """How much of what the last run's best tickets down to `to` gain over the first run's is gained by the run `at`, in
     percent; nothing, if they gain less than `least` points."""
-    best = {str(name): _best(t, quantity, to) for name, t in runs.items()}
+    best = {str(name): _score(t, quantity, to)[1] for name, t in runs.items()}
     first, *_, last = best.values()
     if last - first < least:
-        return Found(0.0, shown="no gain")
+        return Found(0.0, "no gain")
     return Found(100 * (best[str(at)] - first) / (last - first))
 
 
-def with_size(runs, quantity, weights):
+def with_size(runs: Runs, quantity: str, weights: int) -> Found:
     """Spearman's correlation over runs between the size of the dense network and the accuracy of tickets with as many
     weights, read between their levels."""
-    sizes = [_size(t) for t in runs.values()]
-    scores = [_between(t, quantity, 100 * weights / size) for t, size in zip(runs.values(), sizes, strict=True)]
+    sizes = [t.weights() for t in runs.values()]
+    scores = [t.mean_between(quantity, 100 * weights / size) for t, size in zip(runs.values(), sizes, strict=True)]
     return Found(np.corrcoef(pd.Series(sizes).rank(), pd.Series(scores).rank())[0, 1])
 
 
-def slowest_to_fastest(runs, to):
-    """How many times later than in the fastest run the tickets of the slowest stop, each at its best level down to
-    `to`."""
-    stops = [_complete(_levels(t, "es", to=to)[1]).mean(axis=1).min() for t in runs.values()]
+def slowest_to_fastest(runs: Runs, to: float) -> Found:
+    """How many times later than in the fastest run the tickets of the slowest stop, each at the level of its best
+    tickets down to `to`."""
+    stops = [t.level("es", "ticket", t.best_level(to=to))[0].mean() for t in runs.values()]
     return Found(max(stops) / min(stops))
 
 
-def weights_left(runs, quantity):
+def weights_left(runs: Runs, quantity: str) -> Found:
     """The weights with which tickets are as accurate as their dense network for the last time: geometric mean."""
-    left = [smallest(t, [quantity], to=None, turned=True).value * _size(t) / 100 for t in runs.values()]
-    return Found(float(np.exp(np.mean(np.log(left)))), shown=f"{min(left):,.0f} to {max(left):,.0f}")
+    left = [_last_crossing(t, quantity) * t.weights() / 100 for t in runs.values()]
+    if not np.isfinite(left).all():
+        return Found(np.nan, "a level at which tickets are worse than their dense network")
+    return Found(float(np.exp(np.mean(np.log(left)))), f"{min(left):,.0f} to {max(left):,.0f} weights")
 
 
-def _size(t: pd.DataFrame) -> float:
-    return t.loc[t["round"] == 0, "weights"].iloc[0]
+def _last_crossing(t: Trials, quantity: str) -> float:
+    """The level at which tickets fall below their dense network for good, read between those around it; not a number
+    if they have not."""
+    gain = complete(t.levels(quantity).sub(t.dense(quantity), axis=1)).mean(axis=1)
+    above = np.flatnonzero(gain >= 0)
+    if not len(above):
+        return 100.0
+    last = above[-1]
+    if last + 1 == len(gain):
+        return np.nan
+    part = gain.iloc[last] / (gain.iloc[last] - gain.iloc[last + 1])
+    high, low = np.log(gain.index[last : last + 2])
+    return float(np.exp(high + part * (low - high)))
 
 
-def _best(t: pd.DataFrame, quantity: str, to: float | None) -> float:
-    means = _complete(_levels(t, quantity, to=to)[1]).mean(axis=1)
-    return means[means.index >= 0.97 * (to or 0)].max()
+def _score(t: Trials, quantity: str, to: float, at: float | None = None) -> tuple[float, float]:
+    """By what a run is chosen, and what it is then measured by: of its tickets at a level or, without, at the best."""
+    if at is not None:
+        return t.mean_between("valacc_es", at), t.mean_between(quantity, at)
+    best = t.best_level(to=to)
+    chosen_by, measured = (t.level(name, "ticket", best)[0].mean() for name in ("valacc_es", quantity))
+    return chosen_by, measured
 
 
-def _complete(table: pd.DataFrame) -> pd.DataFrame:
-    """The levels that all trials have come to which came to any: the best of some would not be the best of all."""
-    table = table.dropna(axis=1, how="all").dropna()
-    if table.empty:
-        raise Missing("a level that all trials have come to")
-    return table
+def _dense_score(t: Trials, quantity: str) -> tuple[float, float]:
+    return t.dense("valacc_es").mean(), t.dense(quantity).mean()
 
 
-def _between(t: pd.DataFrame, quantity: str, at: float) -> float:
-    """A ticket's quantity at a level, on the line between the two levels around it, P_m on a logarithmic axis."""
-    dense, table = _levels(t, quantity)
-    means = pd.concat([pd.Series({100.0: dense.mean()}), _complete(table).mean(axis=1)]).sort_index()
-    if not means.index[0] <= at <= 100:
-        raise Missing(f"tickets down to P_m {number(at)} % (so far {number(means.index[0])} %)")
-    return float(np.interp(np.log(at), np.log(means.index), means))
-
-
-ONE = (earlier, faster, speedup, gain, most, falls, returns, smallest, lowest, highest, share, value, lead, behind)
-ONE += (unfinished, kept, ratio)
-TWO = (dense_gain, best_gain, ratio_to_other)
+ONE = (gain, faster, earlier, slower, kept, ratio, value, unfinished)
+ALL = (gains, values)
+TWO = (dense_gain, gain_over_setting, ratio_to_other)
 MANY = (named_over_others, with_tickets, gained_by, with_size, slowest_to_fastest, weights_left)
-MEASURES: dict[str, Callable[..., Found]] = {m.__name__: m for m in (*ONE, *TWO, *MANY)}
-RATIOS = ("earlier", "faster", "speedup")
-
-
-def _runs(holds: pd.Series) -> str:
-    """Levels where a condition holds, neighbours joined: "90.0 to 85.0, 67.6 to 20.2"."""
-    runs = [run.index for _, run in holds.groupby((holds != holds.shift()).cumsum()) if run.iloc[0]]
-    return ", ".join(" to ".join(dict.fromkeys((f"{r[0]:.1f}", f"{r[-1]:.1f}"))) for r in runs) or "nowhere"
-
-
-def number(value) -> str:
-    """A number as the pages print it: at most two decimals; a range of levels as "67.5 to 17.6"."""
-    if isinstance(value, list | tuple):
-        return " to ".join(number(v) for v in value)
-    if value is None:
-        return "–"
-    return f"{round(float(value), 2):g}" if isinstance(value, Real) else str(value)
+MEASURES: dict[str, Callable[..., Found]] = {m.__name__: m for m in (*ONE, *ALL, *TWO, *MANY)}
+RATIOS = ("faster", "slower", "ratio", "ratio_to_other", "slowest_to_fastest", "weights_left")  # judged as logarithms
+COUNTS = ("unfinished", "with_tickets", "with_size")  # of few values: trials may agree by chance alone

@@ -1,98 +1,204 @@
-"""Gives a measured claim its verdict, and says why: from our value, that of each trial alone, and the paper's."""
+"""The rule: what trials say of a claim, from one statistic that gives value and interval.
 
-from numbers import Real
+**The statistic.** A claim is measured on means over trials, paired where seeds are shared: trial 3 of the tickets
+against trial 3 of the dense network, that began with the same weights and saw the data in the same order. Its interval
+is Student's t over the jackknife's pseudo-values: with n trials, each left out once, at 95 %. For a mean of differences
+that is the paired t-interval to the last digit; for ratios of means it is taken of the logarithm.
+
+**The verdict.** A claim names a region: one side of "no effect", or a band around the paper's value, at one level of
+pruning or at all of an interval. The interval inside the region: it holds. Outside: it is contradicted. Across its
+edge: undecided. With fewer than three trials, or at a scale at which the claim cannot be tried, there is no verdict.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
-from lthlib.evidence.measures import Found, number
+from lthlib.evidence.levels import number
+from lthlib.evidence.measures import COUNTS, RATIOS
 
-VERDICTS = ("reproduced", "partly", "not reproduced", "not run yet")
-
-
-def _distance(part: dict, value: float, target: float) -> float:
-    """From a target to a value, in the unit of the tolerance: levels are compared by their ratio."""
-    return np.log(value / target) if "factor" in part["tolerance"] else value - target
-
-
-def _agrees(part: dict, value: float, target: float, alone: np.ndarray) -> str:
-    """How a value agrees with a target, in words, or "" if it does not: it may miss it by the larger of the tolerance
-    and half our own range over trials; what is one-sided may overshoot."""
-    distance = {"about": abs, "at least": lambda d: -d, "at most": lambda d: d}[part["direction"]]
-    missed, tolerance = distance(_distance(part, value, target)), part["tolerance"]
-    paper = np.log(tolerance["factor"]) if "factor" in tolerance else tolerance["within"]
-    own = abs(_distance(part, alone.max(), alone.min())) / 2 if len(alone) > 1 and not _sign_alone(part) else 0
-    if missed <= 1e-9 and part["direction"] != "about":
-        return part["direction"]
-    if missed <= paper + 1e-9:
-        return "within the tolerance of"
-    return "within our own spread of" if missed <= own else ""
+HOLDS, OTHER_SIZE, CONTRADICTED, UNDECIDED = "holds", "holds, other size", "contradicted", "undecided"
+TOO_LITTLE, NOT_RUN = "too little run", "not run"
+VERDICTS = (HOLDS, OTHER_SIZE, CONTRADICTED, UNDECIDED, TOO_LITTLE, NOT_RUN)
+WORDS = {
+    HOLDS: "the interval lies on the claim's side, and meets the paper's value within the spread of the paper's trials",
+    OTHER_SIZE: "the interval lies on the claim's side, and does not meet the paper's value",
+    CONTRADICTED: "the interval lies on the other side",
+    UNDECIDED: "the interval lies across: these trials cannot tell",
+    TOO_LITTLE: "fewer than three trials, or not enough rounds, iterations or data for this claim; no verdict",
+    NOT_RUN: "there are no rows for it; nothing is guessed",
+}
+KINDS = ("effect", "equal", "all")
+FEWEST = 3  # trials: from two the 95 % interval is 12.7 standard errors to each side
+AGREEING = 6  # trials: so many tosses of a coin fall alike once in 32
 
 
-def _sign_alone(part: dict) -> bool:
-    """Whether the text gives no size: only that something is not worse, or not better."""
-    return part["text"] == part.get("neutral", 0) and part["tolerance"].get("within") == 0
+class Estimate(NamedTuple):
+    """A value over n trials with its 95 % interval, each a number, or one per level by P_m. `plain` undoes the scale on
+    which the interval was taken."""
+
+    value: Any
+    low: Any
+    high: Any
+    n: int
 
 
-def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
-    """A verdict, and why, from the value on the means and from the same value for each trial alone.
+# --- the statistic ---------------------------------------------------------------------------------------------------
 
-    reproduced      the sign is the text's, in the mean and in most trials (in all, where the claim says `every`), and
-                    the size agrees with the text's value up to the larger of the tolerance (the range of the paper's
-                    trials) and half of our own range; one-sided claims may overshoot; a range must hold at the stated
-                    share of its levels
-    partly          the sign holds but the size does not, or only agrees with the paper's figure; or a range holds at
-                    half of its levels; or one trial alone shows an effect no larger than the paper's trial range; or
-                    only some parts (networks, arms) of the claim are reproduced or have been run
-    not reproduced  the sign is another
-    not run yet     the rows do not hold what the claim needs, or it cannot be measured yet
+
+def scale(measure: str) -> tuple[Callable, Callable]:
+    """The scale on which a measurement's interval is taken, and the way back: logarithms of what is a ratio."""
+    if measure in RATIOS:
+        return np.log, np.exp
+    if measure == "earlier":  # percent sooner: of the ratio that is left
+        return (lambda x: -np.log1p(-np.asarray(x) / 100)), (lambda y: -100 * np.expm1(-np.asarray(y)))
+    return (lambda x: x), (lambda y: y)
+
+
+def jackknife(whole: Any, without: list, measure: str = "gain") -> Estimate:
+    """The estimate from what was found on all n trials, and on all except each one.
+
+    whole, without  numbers, or Series of one number per level; `without` has n of them
+    n               below two there is no interval: it is not a number to both sides
+
+    >>> jackknife(2.0, [2.5, 2.0, 1.5])  # trials 1, 2 and 3: their mean and its t-interval
+    Estimate(value=2.0, low=-0.484..., high=4.484..., n=3)
     """
-    if part["direction"] == "range":
-        return _judge_range(part, found, alone)
-    value, text, neutral = found.value, part["text"], part.get("neutral", 0)
-    figure = part["figure"] if isinstance(part["figure"], Real) else None
-    bare = _sign_alone(part)
-    side = np.sign(text - neutral) or (bare and {"at least": 1, "at most": -1}.get(part["direction"], 0))
-    same = (alone - neutral) * side > (-1e-9 if bare else 0)
-    most = same.all() if part.get("every") else same.mean() > 0.5
-    holds = side == 0 or ((value - neutral) * side > (-1e-9 if bare else 0) and most)
-    level = part["unit"] == "P_m"
-    said = f"the text's P_m {number(text)} %" if level else f"the text's {number(text)} {part['unit']}"
-    if holds and (how := _agrees(part, value, text, alone)):
-        verdict, why = "reproduced", [f"{how} {said}"]
-        if figure is not None and part["direction"] == "about" and number(figure) != number(text):
-            nearer = abs(_distance(part, value, figure)) < abs(_distance(part, value, text))
-            why += [f"nearer to the figure's {number(figure)}"] if nearer else []
-    elif holds and figure is not None and (how := _agrees(part, value, figure, alone)):
-        verdict, why = "partly", [f"{how} the figure's {number(figure)}; not so for {said}"]
-    elif holds and side and not bare:
-        verdict, why = "partly", [f"the direction holds, the size is not {said}"]
+    there, back = scale(measure)
+    n = len(without)
+    if n < 2:
+        return Estimate(whole, whole * np.nan, whole * np.nan, n)
+    center, around = there(whole), [there(value) for value in without]
+    pseudo = [n * center - (n - 1) * value for value in around]
+    mean = sum(pseudo) / n
+    error = np.sqrt(sum((value - mean) ** 2 for value in pseudo) / (n - 1) / n)
+    half = stdtrit(n - 1, 0.975) * error
+    return Estimate(whole, back(center - half), back(center + half), n)
+
+
+def interval(values: np.ndarray) -> Estimate:
+    """The mean of one value per trial, with Student's 95 % interval.
+
+    >>> interval(np.array([1.0, 2.0, 3.0]))
+    Estimate(value=2.0, low=-0.484..., high=4.484..., n=3)
+    """
+    without = [float(np.delete(values, one).mean()) for one in range(len(values))] if len(values) > 1 else [np.nan]
+    return jackknife(float(values.mean()), without)
+
+
+# --- the verdict -----------------------------------------------------------------------------------------------------
+
+
+def judge(part: Mapping[str, Any], found: Estimate, claimed: float | None, alone: list[float] | None = None) -> str:
+    """The word for one part of a claim, against one value of the paper's: its text's, or its figure's.
+
+    part     the claim: its `kind`, `side`, `neutral`, `spread`, `margin` or `share`, as book/claims.yml explains them
+    found    our estimate; of kind "all" one per level
+    claimed  the paper's value; None where it gives only the side
+    alone    each trial by itself, for a claim about every trial
+
+    >>> claim = {"kind": "effect", "side": "above", "neutral": 0, "size": "about", "spread": {"within": 0.2}}
+    >>> judge(claim, Estimate(0.4, 0.3, 0.5, 5), 0.6)
+    'holds'
+    >>> judge(claim, Estimate(0.4, -0.1, 0.9, 5), 0.6)
+    'undecided'
+    """
+    if found.n < FEWEST:
+        return TOO_LITTLE
+    if part["kind"] == "all":
+        return _judge_all(part, found)
+    if _by_chance(part, found):
+        return UNDECIDED
+    low, high = region(part, claimed)
+    # The edges belong to a band (a value as large as its margin is within it), and not to a side of "no effect".
+    if part["kind"] == "equal":
+        inside, outside = low <= found.low and found.high <= high, found.high < low or found.low > high
     else:
-        where = f": ours is {'larger' if value > text else 'smaller'}" if value != text else ""
-        verdict, why = "not reproduced", [f"not {said}{where}"]
-    if side and len(alone) > 1 and not same.all():
-        why.append(f"{same.sum()} of {len(alone)} trials share its direction")
-    if len(alone) < 2:
-        why.append("one trial")
-        small = side == 0 or bare or abs(value - neutral) < 2 * part["tolerance"].get("within", np.inf)
-        if verdict == "reproduced" and small:
-            verdict = "partly"
-            why[-1] += ", and an effect no larger than the paper's trials range"
-    return verdict, "; ".join(why)
+        inside, outside = low < found.low and found.high < high, found.high < low or found.low > high
+    if outside:
+        return CONTRADICTED
+    if not inside:
+        return UNDECIDED
+    if part.get("every") and not all(low < value < high for value in alone or ()):
+        return CONTRADICTED
+    return HOLDS if part["kind"] == "equal" or _meets(part, found, claimed) else OTHER_SIZE
 
 
-def _judge_range(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
-    why = f"holds at {100 * found.value:.0f} % of the levels from P_m {number(part['text'])} %"
-    if found.value < 0.5:
-        return "not reproduced", why
-    if found.value < part["tolerance"]["share"]:
-        return "partly", why
-    return ("partly", f"{why}; one trial") if len(alone) < 2 else ("reproduced", why)
+def region(part: Mapping[str, Any], claimed: float | None) -> tuple[float, float]:
+    """Where a claim's interval must lie: beyond its neutral value, or within the margin around the paper's."""
+    if part["kind"] in ("effect", "all"):
+        return (part["neutral"], np.inf) if part["side"] == "above" else (-np.inf, part["neutral"])
+    low, high = _around(claimed, part["margin"])
+    return {"above": (low, np.inf), "below": (-np.inf, high)}.get(part.get("side"), (low, high))
 
 
-ENOUGH = 5  # trials for a bootstrap interval, as many as the paper has; from fewer it comes out far too narrow
+def _around(value: float, by: Mapping[str, Any]) -> tuple[float, float]:
+    if "factor" in by:
+        return value / by["factor"], value * by["factor"]
+    return value - by["within"], value + by["within"]
 
 
-def bootstrap(alone: np.ndarray) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean over trials, from 10,000 draws of as many trials, with replacement."""
-    means = np.random.default_rng(0).choice(alone, (10_000, len(alone))).mean(axis=1)
-    return tuple(np.percentile(means, (2.5, 97.5)))
+def _meets(part: Mapping[str, Any], found: Estimate, claimed: float | None) -> bool:
+    """Whether an interval meets the paper's value within the paper's spread; what is one-sided may be exceeded."""
+    if claimed is None:
+        return True
+    low, high = _around(claimed, part["spread"])
+    return (part["size"] == "at most" or found.high >= low) and (part["size"] == "at least" or found.low <= high)
+
+
+def _by_chance(part: Mapping[str, Any], found: Estimate) -> bool:
+    """Whether trials could agree to the last digit by chance: counts do."""
+    return next(iter(part.get("measure", {})), "") in COUNTS and found.low == found.high and found.n < AGREEING
+
+
+def _judge_all(part: Mapping[str, Any], found: Estimate) -> str:
+    surely, possibly = share(part, found)[1:]
+    least = part["share"]["least"]
+    return HOLDS if surely >= least else CONTRADICTED if possibly < least else UNDECIDED
+
+
+def share(part: Mapping[str, Any], found: Estimate) -> tuple[float, float, float]:
+    """At which share of the levels a claim about all of them holds: in the means, and as an interval surely (the
+    interval of the level lies on its side) and possibly (it does not lie on the other)."""
+    low, high = region(part, None)
+    means = (found.value >= low) & (found.value <= high)
+    surely = (found.low >= low) & (found.high <= high)
+    against = (found.high < low) | (found.low > high)
+    return means.mean(), surely.mean(), 1 - against.mean()
+
+
+# --- why -------------------------------------------------------------------------------------------------------------
+
+
+def why(part: Mapping[str, Any], found: Estimate, claimed: Any, word: str) -> str:
+    """A verdict's reason, in a sentence of numbers."""
+    if part["kind"] == "all":
+        means, surely, possibly = (f"{100 * value:.0f} %" for value in share(part, found))
+        interval = f", surely at {surely}, possibly at {possibly}" if found.n > 1 else ""
+        return f"{part['side']} {number(part['neutral'])} at {means} of the levels{interval}"
+    unit = part["unit"]
+    if found.n < 2:
+        return "one trial, no interval"
+    said = f"95 % interval {number(found.low)} to {number(found.high)} {unit}"
+    if word == OTHER_SIZE:
+        nearest = "larger" if abs(found.value) > abs(claimed) else "smaller"
+        return f"{said}: {nearest} than {number(claimed)} {unit}"
+    if part["kind"] == "equal":
+        low, high = region(part, claimed)
+        band = " to ".join(number(edge) for edge in (low, high) if np.isfinite(edge))
+        open_ = "" if np.isfinite(low) and np.isfinite(high) else "at most " if np.isfinite(high) else "at least "
+        return f"{said}; equal would be {open_}{band}"
+    if word == UNDECIDED and _by_chance(part, found):
+        return f"{found.n} trials that agree, as {found.n} tosses of a coin may"
+    if word == UNDECIDED:
+        return f"{said}: an effect of up to {smallest_seen(part, found)} could not have been told from none"
+    return said
+
+
+def smallest_seen(part: Mapping[str, Any], found: Estimate) -> str:
+    """The half-width of the interval: no smaller effect could have been told from none by these trials."""
+    there, back = scale(next(iter(part.get("measure", {"gain": {}}))))
+    half = float(there(found.high) - there(found.low)) / 2
+    return f"{number(float(back(half)))} {part['unit']}"  # of ratios the factor, of differences the difference

@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from lthlib import specs
-from lthlib.book import chapters, tables
+from lthlib.book import chapters, claim_tables, tables
 from lthlib.errors import SpecError, StoreError
+from lthlib.evidence import ledger
 from lthlib.evidence.curves import summarise
+from lthlib.evidence.levels import number
+from lthlib.evidence.verdicts import VERDICTS
 from tests.rows import make_rows
 
 TINY = {"iterations": 20, "rounds": 1, "trials": 1, "arms": ["ticket", "reinit"], "device": "cpu"}
@@ -381,7 +384,7 @@ def test_gaps_are_those_of_each_trial_against_its_own_dense_network():
     ]
     assert shown.loc["21.1", "95 % interval of the gap"] == "+1.50 to +1.50"
     assert shown.index.tolist() == ["51.3", "21.1", "13.5", "7"], "levels that were not run are left out"
-    few = tables.gaps(summarise(rows[rows["trial"] < 3])).frame
+    few = tables.gaps(summarise(rows[rows["trial"] < 2])).frame
     assert few["95 % interval of the gap"].str.startswith("too few trials").all()
 
 
@@ -408,39 +411,53 @@ def test_what_is_inside_tickets_as_a_table():
     assert shown.caption == "Means over 1 to 2 trials, and from the smallest to the largest."
 
 
-def test_the_ledgers_table_has_a_row_for_each_claim_and_escapes():
-    from lthlib.evidence import claims
-
-    ledger = claims.ledger(pd.DataFrame(make_rows()))
-    ledger.loc[0, "statement"] = "a < b"
-    shown = tables.ledger(ledger)
-    assert len(shown.frame) == len(ledger)
+def test_the_ledgers_table_has_a_row_for_each_test_and_escapes():
+    tests = ledger.ledger(pd.DataFrame(make_rows()))
+    tests.loc[0, "statement"] = "a < b"
+    shown = claim_tables.ledger(tests)
+    assert len(shown.frame) == len(tests)
     page = shown._repr_html_()
     assert "a &lt; b" in page
-    assert page.count("<tr>") >= len(ledger)
-    l3 = ledger.set_index("id").loc["L3"]
+    assert page.count("<tr>") >= len(tests)
+    l3 = tests.set_index("id").loc["L3"]
     assert f"n = {l3['n']}" in page
-    counted = tables.verdicts(ledger).frame
-    assert counted["claims"].sum() == len(ledger)
-    assert sorted(id for ids in counted["which"] for id in ids.split(", ") if id != "none") == sorted(ledger["id"])
+    assert "nan" not in page
+    counted = claim_tables.verdicts(tests).frame
+    assert counted["tests"].sum() == len(tests)
+    assert {v.split(" ", 1)[1] for v in shown.frame["verdict"]} == set(tests["verdict"])
 
 
 def test_a_few_claims_in_short_are_those_of_the_ledger():
-    from lthlib.evidence import claims
+    tests = ledger.ledger(make_rows(trials=3))
+    short = claim_tables.brief(tests, ["L7", "C1"])
+    l7 = tests.set_index("id").loc["L7"]
+    value, low, high = (number(l7[name]) for name in ("value", "low", "high"))
+    assert short.frame["here"].tolist() == [f"{value} x [{low} to {high}], n = 3"]
+    assert short.frame["verdict"].tolist() == [f"● {l7['verdict']}"]
+    assert short.frame["its figure"].tolist() == ["2.16 x"]
+    assert "50,000 iterations" in short.caption
+    nothing = claim_tables.brief(tests, ["C1"])
+    assert (nothing.caption, nothing.frame["verdict"].tolist()) == ("Not run yet.", ["– not run"])
+    assert chapters.tally(tests).text == f"**So far**: {ledger.headline(tests)}"
 
-    ledger = claims.ledger(make_rows(trials=3))
-    short = tables.brief(ledger, ["L7", "C1"])
-    l7 = ledger.set_index("id").loc["L7"]
-    ours, low, high = (f"{round(l7[name], 2):,.4g}" for name in ("ours", "low", "high"))
-    assert short.frame["here"].tolist() == [f"{ours} x ({low} to {high})", "–"]
-    told = chapters.tally(ledger).text
-    counts = ledger["verdict"].value_counts()
-    assert f"of {len(ledger)} claims of the paper, {counts['reproduced']} are reproduced" in told
-    assert f"and {counts['not run yet']} have not been run" in told
-    assert short.frame["verdict"].tolist() == [l7["verdict"], "not run yet"]
-    assert "means over 3 trials" in short.caption
-    assert short.frame["its figure"].tolist()[0] == "2.16 x"
-    assert tables.brief(ledger, ["C1"]).caption == "Not run yet."
+
+def test_every_verdict_has_a_shape_of_its_own():
+    assert set(claim_tables.SHAPES) == set(VERDICTS)
+    assert len(set(claim_tables.SHAPES.values())) == len(VERDICTS)
+
+
+def test_all_pages_ask_one_judge(home):
+    """A page's verdicts are those of the whole ledger: it is judged on all rows there are, not on what it draws."""
+    spec = specs.spec("lenet", "paper")
+    rows = make_rows(iterations=spec.iterations, key=specs.key(spec), rounds=10).assign(spec=specs.as_json(spec))
+    (home / "results").mkdir()
+    rows.to_parquet(home / "results" / f"lenet-{specs.key(spec)}.parquet")
+    whole = chapters.ledger("published").set_index(["id", "part"])
+    for page in ("02-fully-connected", "07-inside-tickets"):
+        own = chapters.ledger("published", page=page).set_index(["id", "part"])
+        assert len(own)
+        pd.testing.assert_series_equal(own["verdict"], whole.loc[own.index, "verdict"])
+    assert "holds" in set(whole["verdict"])
 
 
 def test_costs_are_trainings_times_pace_where_it_was_timed(home):
@@ -475,7 +492,7 @@ def test_the_status_says_how_much_of_the_paper_each_experiment_is():
     assert shown.frame["rounds"].tolist() == ["3 of 28", "1 of 22"]
     assert shown.frame["trainings"].tolist() == [10, 2]
     assert shown.notes[0].endswith("at the paper's settings.")
-    assert shown.notes[1].endswith("at 6,000 iterations, not 60,000; with inputs unit, unlike the paper.")
+    assert shown.notes[1].endswith("at 6,000 iterations, not 60,000; with inputs unit, the paper raw.")
 
 
 def test_a_network_of_ones_own_is_shown_like_the_papers(home):

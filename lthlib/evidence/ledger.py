@@ -1,0 +1,286 @@
+"""The ledger: each claim of the paper, measured on the trainings that it is about, and judged by the rule."""
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lthlib.evidence import claims, matching
+from lthlib.evidence.curves import beside, extent, summarise
+from lthlib.evidence.levels import Missing, TooLittle, Trials, number
+from lthlib.evidence.measures import ALL, MEASURES, Found
+from lthlib.evidence.verdicts import FEWEST, NOT_RUN, TOO_LITTLE, VERDICTS, Estimate, jackknife, judge, share, why
+from lthlib.specs import NAMES, Spec
+
+# A claim that compares networks can be tried from this part of the paper's iterations on, our choice: in fewer the deep
+# networks have not left the first learning rate of their schedule behind for long. Claims about values that every
+# further iteration raises say for themselves what they need.
+LEAST = {"part": 0.05, "because": "our choice: shorter trainings end before networks have learnt"}
+COLUMNS = ["id", "part", "page", "section", "network", "statement", "kind", "side", "neutral", "text", "figure", "unit"]
+COLUMNS += ["value", "low", "high", "n", "trials", "where", "verdict", "figure_verdict", "why", "scale", "of_paper"]
+COLUMNS += ["departures", "keys", "note"]
+
+
+def ledger(rows: pd.DataFrame, of: list[dict] | None = None, anatomy: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One line per test: a claim of the paper, or each of its parts where it is about several networks or quantities.
+
+    rows     evaluations, as `Store.rows` and `lth export` have them; those of experiments that no claim is about
+             change nothing
+    of       claims (`claims.load`); default: all, in the file's order
+    anatomy  what is inside the tickets (`Store.anatomy`), for the claims about that
+
+    `text` and `figure` are the paper's values, `value` ours on the means over the `n` trials, `low` and `high` its 95 %
+    interval, `trials` each trial by itself, `where` the level, `verdict` and `figure_verdict` the words for text and
+    figure, `of_paper` the part of the paper's iterations. What the words mean: `verdicts`.
+
+    >>> ledger(rows).groupby("verdict").size()
+    """
+    trainings = summarise(rows) if len(rows) else pd.DataFrame()
+    if anatomy is not None:
+        trainings = beside(trainings, anatomy)
+    ours = dict(iter(trainings.groupby("network"))) if len(trainings) else {}
+    tables: dict[str, Trials] = {}
+    parts = [part for claim in (claims.load() if of is None else of) for part in claim["parts"]]
+    lines = [_line(part, ours.get(part["network"]), tables) for part in parts]
+    objects = {column: object for column in ("text", "figure", "trials", "keys", "departures")}
+    return pd.DataFrame(lines, columns=COLUMNS).astype(objects)
+
+
+def _line(part: dict, trainings: pd.DataFrame | None, tables: dict[str, Trials]) -> dict[str, Any]:
+    """One test: what is claimed, what was found in its network's trainings, and the verdict. It is measured on the
+    experiment nearest to the paper's of those that hold enough for a verdict; where none does, on the nearest."""
+    line = {**dict.fromkeys(COLUMNS), **{name: part.get(name) for name in COLUMNS if name in part}}
+    line |= {"part": part["label"], "note": part.get("note", "")}
+    line |= {"value": np.nan, "low": np.nan, "high": np.nan, "n": 0, "trials": [], "where": "", "scale": ""}
+    line |= {"of_paper": np.nan, "departures": [], "keys": [], "figure_verdict": ""}
+    if trainings is None:
+        return {**line, "verdict": NOT_RUN, "why": f"{part['network']} has not been run"}
+    try:
+        several = matching.candidates(part, trainings)
+    except Missing as missing:
+        return {**line, "verdict": NOT_RUN, "why": f"needs {missing}"}
+    first: dict[str, Any] = {}
+    for chosen in several:
+        test = _tested(part, chosen, tables)
+        if test["verdict"] not in (TOO_LITTLE, NOT_RUN):
+            return line | test
+        first = test if first.get("verdict", NOT_RUN) == NOT_RUN else first
+    return line | first
+
+
+def _tested(part: dict, chosen: list[pd.DataFrame], tables: dict[str, Trials]) -> dict[str, Any]:
+    """A part of a claim, tested on the experiments chosen for it."""
+    paper, trials = matching.asked_for(part), [_trials(experiment, tables) for experiment in chosen]
+    line: dict[str, Any] = {"scale": _scale(chosen), "keys": [t["key"].iloc[0] for t in chosen]}
+    line |= {"of_paper": min(t["iterations"].max() for t in chosen) / paper.iterations}
+    line |= {"departures": shortfall(chosen[0].iloc[0], paper)}
+    try:
+        found, estimate, alone = _measured(part, trials)
+    except Missing as missing:
+        return {**line, "verdict": TOO_LITTLE if isinstance(missing, TooLittle) else NOT_RUN, "why": f"needs {missing}"}
+    line |= {"n": estimate.n, "where": found.where, "trials": [_plain(part, value) for value in alone]}
+    line |= _numbers(part, estimate)
+    if short := _too_small(part, chosen, line["of_paper"]):
+        return {**line, "verdict": TOO_LITTLE, "why": short}
+    singles = [float(value) for value in alone] if part["kind"] != "all" else None
+    text = None if part["kind"] == "all" or part["text"] is None else float(part["text"])
+    word = judge(part, estimate, text, singles)
+    reason = (
+        f"{estimate.n} trial{'s' * (estimate.n > 1)} of {FEWEST}"
+        if word == TOO_LITTLE
+        else why(part, estimate, text, word)
+    )
+    return {**line, "verdict": word, "why": reason, "figure_verdict": _beside_figure(part, trials, estimate, singles)}
+
+
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+
+def _measured(part: dict, judged: list[Trials]) -> tuple[Found, Estimate, list]:
+    """What a part of a claim is on the means over trials, with its interval, and on each trial alone."""
+    ((name, args),) = part["measure"].items()
+
+    def measure(numbers: set[int], judge_stops: bool = False) -> Found:
+        trials = [t.only(numbers, judge_stops) for t in judged]
+        return MEASURES[name](*([dict(zip(part["sweep"], trials, strict=True))] if "sweep" in part else trials), **args)
+
+    numbers = set.intersection(*(t.numbers for t in judged))
+    if not numbers:
+        raise TooLittle("a trial run in all settings that are compared")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole = measure(numbers, judge_stops=True)  # raises what is missing
+        # Those that hold all that is compared, and each other's levels.
+        alone = {one: found for one in sorted(numbers) if (found := _or_none(measure, {one})) is not None}
+        if MEASURES[name] in ALL and alone:
+            levels = max((set(found.value.index) for found in alone.values()), key=len)
+            alone = {one: found for one, found in alone.items() if set(found.value.index) == levels}
+        if not alone:
+            raise TooLittle("a trial that holds all it compares")
+        if set(alone) != numbers:
+            whole = measure(set(alone), judge_stops=True)
+        without = [measure(set(alone) - {one}).value for one in alone] if len(alone) > 1 else [whole.value]
+    if not np.isfinite(whole.value).all():
+        never = "a training whose early stop comes after its start"
+        raise TooLittle(whole.where if np.isnan(whole.value).all() else never)
+    return whole, jackknife(whole.value, without, name), [found.value for found in alone.values()]
+
+
+def _trials(experiment: pd.DataFrame, tables: dict[str, Trials]) -> Trials:
+    """An experiment as tables, which are made once: a hundred claims read the same few."""
+    key = experiment["key"].iloc[0]
+    if key not in tables:
+        tables[key] = Trials(experiment)
+    return tables[key]
+
+
+def _or_none(measure, trials: set[int]) -> Found | None:
+    with suppress(Missing, KeyError):
+        return measure(trials)
+    return None
+
+
+def _numbers(part: dict, estimate: Estimate) -> dict[str, float]:
+    """Value and interval of a line: of a claim about all levels the share of them, in percent."""
+    if part["kind"] != "all":
+        return {"value": float(estimate.value), "low": float(estimate.low), "high": float(estimate.high)}
+    value, low, high = (100 * found for found in share(part, estimate))
+    return {"value": value, "low": low, "high": high} if estimate.n > 1 else {"value": value}
+
+
+def _plain(part: dict, value) -> float:
+    """One trial's number: of a claim about all levels, the share of them."""
+    return float(value) if part["kind"] != "all" else 100 * share(part, Estimate(value, value, value, 1))[0]
+
+
+def _too_small(claim: dict, chosen: list[pd.DataFrame], of_paper: float) -> str:
+    """Why a claim cannot be tried at the scale it was run at; nothing, if it can."""
+    needs = claim.get("needs", LEAST)
+    if of_paper < needs["part"] * 0.999:
+        run, asked = (f"{round(100 * part, 1):g} %" for part in (of_paper, needs["part"]))
+        return f"run at {run} of the paper's iterations, of which it needs {asked}: {needs['because']}"
+    cut = [t["data_label"].iloc[0].split(", ")[0] for t in chosen if t["data"].iloc[0] in matching.SUBSETS]
+    return f"run on {cut[0]}, not the full data set" if cut else ""
+
+
+def _beside_figure(part: dict, chosen: list[Trials], estimate: Estimate, alone: list | None) -> str:
+    """The word for the value that the paper's figure holds, where it was read."""
+    if part["figure"] is None:
+        return ""
+    if part["kind"] != "all":
+        return judge(part, estimate, float(part["figure"]), alone)
+    ((name, args),) = part["measure"].items()
+    with suppress(Missing):
+        return judge(part, _measured({**part, "measure": {name: {**args, "between": part["figure"]}}}, chosen)[1], None)
+    return TOO_LITTLE
+
+
+# --- what was run ----------------------------------------------------------------------------------------------------
+
+
+def shortfall(training: pd.Series, paper: Spec | None = None) -> list[str]:
+    """The departures of a training from a line of the paper's, or the nearest, in words: ["at 15,000 iterations, not
+    50,000"]."""
+    found = {d.field: d for d in matching.departures(training, paper)}
+    data, length, label = found.pop("data", None), found.pop("iterations", None), str(training["data_label"])
+    out = [f"at {length.ours:,} iterations, not {length.paper:,}"] if length else []
+    if data and data.ours in matching.SUBSETS:
+        out.append(f"on {label.split(', ')[0]}, not the full data set")
+    elif data:
+        out.append(f"on {label.split(' (')[0]}, not the original images")
+    return out + [f"with {d.field} {d.ours}, the paper {d.paper}" for d in found.values()]
+
+
+def _scale(chosen: list[pd.DataFrame]) -> str:
+    if len(chosen) > 2:  # a sweep: of one scale but for its extents
+        several = [extent(t) for t in chosen]
+        rounds, trials = (" to ".join(str(n) for n in sorted({min(ns), max(ns)})) for ns in zip(*several, strict=True))
+        return f"{len(chosen)} settings of {_extent(chosen[0], rounds, trials)}"
+    return " against ".join(dict.fromkeys(_extent(t, *map(str, extent(t))) for t in chosen))
+
+
+def _extent(t: pd.DataFrame, rounds: str, trials: str) -> str:
+    first = t.iloc[0]
+    return (
+        f"{first['data_label']}; {int(first['iterations']):,} iterations; {rounds} rounds; "
+        f"{trials} trial{'s' if trials != '1' else ''}"
+    )
+
+
+def looked_into(rows: pd.DataFrame, of: list[dict] | None = None) -> set[str]:
+    """The keys of the experiments inside whose tickets a claim measures something: of no others does the ledger need
+    the anatomy."""
+    trainings, keys = summarise(rows), set()
+    parts = (part for claim in (claims.load() if of is None else of) for part in claim["parts"])
+    for part in (part for part in parts if _looks_inside(part)):
+        with suppress(Missing):
+            keys |= {e["key"].iloc[0] for several in matching.candidates(part, trainings) for e in several}
+    return keys
+
+
+def _looks_inside(part: dict) -> bool:
+    """Whether what is measured is of a layer, as `curves.beside` names it."""
+    arguments = [value for given in part.get("measure", {}).values() for value in given.values()]
+    return any(str(value).endswith(("_fc1", "_fc2", "_out")) for value in arguments)
+
+
+# --- the ledger in words ---------------------------------------------------------------------------------------------
+
+
+def tried(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The tests that have a verdict: three trials or more, at a scale at which the claim can be tried."""
+    return ledger[~ledger["verdict"].isin([TOO_LITTLE, NOT_RUN])]
+
+
+def headline(ledger: pd.DataFrame) -> str:
+    """What was tested, in how many trials, on which networks, and how it came out; in a sentence or two."""
+    judged = tried(ledger)
+    whole = f"The paper's {ledger['id'].nunique()} claims make {len(ledger)} tests, one for each network and quantity. "
+    waiting = {word: int((ledger["verdict"] == word).sum()) for word in (TOO_LITTLE, NOT_RUN)}
+    rest = f"{waiting[TOO_LITTLE]} were run too little for a verdict, {waiting[NOT_RUN]} not at all."
+    if judged.empty:
+        return f"{whole}None has been run in {FEWEST} trials or more: {rest}"
+    names = list(dict.fromkeys(NAMES[network] for network in judged["network"]))
+    counts = {word: int((judged["verdict"] == word).sum()) for word in VERDICTS}
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    hold, other, against, open_ = (counts[word] for word in VERDICTS[:4])
+    return (
+        f"{whole}{len(judged)} of them, on {listed}, were run in {FEWEST} trials or more: {hold} hold, {other} hold "
+        f"with an effect of another size, {against} {'is' if against == 1 else 'are'} contradicted, and {open_} stay "
+        f"undecided. {rest}"
+    )
+
+
+def as_json(ledger: pd.DataFrame) -> list[dict]:
+    """The ledger as plain dicts for JSON: what is not a number is None."""
+    return [{name: _scalar(value) for name, value in line.items()} for line in ledger.to_dict("records")]
+
+
+def as_text(ledger: pd.DataFrame) -> str:
+    """The ledger for a terminal: the verdict first, each test with its numbers and why; what was not run by name."""
+    run, rest = ledger[ledger["verdict"] != NOT_RUN], ledger[ledger["verdict"] == NOT_RUN]
+    lines = [headline(ledger)]
+    for identity, claim in run.groupby("id", sort=False):
+        lines += ["", f"{identity}  {claim['statement'].iloc[0]}"]
+        for test in claim.itertuples():
+            lines += [
+                f"    {test.verdict.upper()}{f' ({test.part})' if test.part else ''}: {_said(test)}",
+                f"      {test.why}",
+            ]
+            lines += [f"      {test.scale}"] if test.scale else []
+    if len(rest):
+        lines += ["", f"not run: {', '.join(dict.fromkeys(rest['id']))}"]
+    return "\n".join(lines)
+
+
+def _said(test: Any) -> str:
+    unit = "% of the levels" if test.kind == "all" else test.unit
+    ours = "nothing yet" if not test.n else f"{number(test.value)} {unit} {test.where}, n = {test.n}"
+    return f"text {number(test.text)}, figure {number(test.figure)} [{test.unit}]; ours {ours}"
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_scalar(one) for one in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
