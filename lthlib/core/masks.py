@@ -34,7 +34,7 @@ def prune(theta: dict[str, Tensor], mask: Mask, rates: dict[str, float], togethe
         sizes, flat = ([tensors[name].flatten(1) for name in together] for tensors in (theta, mask))
         (rate,) = {rates[name] for name in together}
         kept = _drop_smallest(torch.cat(sizes, 1).abs(), torch.cat(flat, 1), rate)
-        left |= zip(together, kept.split([m.shape[1] for m in flat], 1), strict=True)
+        left |= zip(together, torch.split(kept, [m.shape[1] for m in flat], 1), strict=True)
     return {name: left[name].reshape(m.shape) for name, m in mask.items()}
 
 

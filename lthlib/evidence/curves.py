@@ -1,5 +1,7 @@
 """What recorded curves say: each training's early stop, and the spread over trials."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -72,11 +74,12 @@ def reached(rows: pd.DataFrame, part: float) -> pd.DataFrame:
     return trainings.assign(acc_at=nearest["test_acc"], at=nearest["iteration"]).reset_index()
 
 
-def spread(trainings: pd.DataFrame, quantity: str, by=("arm", "round")) -> pd.DataFrame:
+def spread(trainings: pd.DataFrame, quantity: str, by: Sequence[str] = ("arm", "round")) -> pd.DataFrame:
     """Mean, smallest and largest (`mean`, `low`, `high`) of a quantity over trials and draws, and their number `n`.
 
     The paper's lines are means, its error bars the minimum and the maximum over trials. `remaining` is P_m in percent.
     """
     groups = trainings.groupby(list(by), observed=True)
-    out = groups[quantity].agg(mean="mean", low="min", high="max", n="count")
-    return out.assign(remaining=groups["remaining"].mean()).reset_index()
+    over = {"mean": "mean", "low": "min", "high": "max", "n": "count"}
+    out = groups.agg(**{name: (quantity, how) for name, how in over.items()}, remaining=("remaining", "mean"))
+    return out.reset_index()

@@ -160,7 +160,8 @@ def command(wanted: Spec) -> str:
                 usual = spec(network, profile, setting, iterations=wanted.iterations)
             names = [f.name for f in fields(Spec) if getattr(wanted, f.name) != getattr(usual, f.name)]
             found.append([*words, *(_option(name, getattr(wanted, name)) for name in names if name not in idle)])
-    return " ".join(min(found, key=len))
+    shortest = min(found, key=len)
+    return " ".join(shortest)
 
 
 def _option(name: str, value: Any) -> str:
