@@ -154,7 +154,7 @@ def _measured(spec: Spec, store: Store, trial: int, kept: dict[int, dict[int, Ma
 def _chosen_at_once(spec: Spec, rounds: int, theta: dict[str, np.ndarray]) -> dict[int, Masks]:
     """What as many prunings would choose if no training changed these weights. Their order stays then: of each layer
     the smallest go, one ranking for all rounds."""
-    found = {n: {} for n in range(rounds)}
+    found: dict[int, Masks] = {n: {} for n in range(rounds)}
     for layer, rate in pruning.rates(spec).items():
         order, left = np.abs(theta[layer]).argsort(axis=None, kind="stable"), theta[layer].size
         for masks in found.values():

@@ -346,7 +346,7 @@ def _measured(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_training(rows: pd.DataFrame) -> dict[Rep, pd.DataFrame]:
-    return {Rep(*rep): training for rep, training in rows.groupby(list(Rep._fields), sort=False)}
+    return {Rep._make(rep): training for rep, training in rows.groupby(list(Rep._fields), sort=False)}
 
 
 def _usable(folder: Path, rep: Rep, merged: Merged) -> pd.DataFrame | None:

@@ -47,7 +47,7 @@ def crew(processes: int, job: Job, bars: Bars) -> Iterator[Crew]:
 def _here(bars: Bars) -> Iterator[Callable[[Job], Future]]:
     def submit(job):
         """Does the work at once."""
-        future = Future()
+        future: Future[tuple[Rep, ...]] = Future()
         future.set_result(task.do(job, lambda *event: bars.tell(os.getpid(), *event)))
         return future
 
@@ -162,7 +162,9 @@ def _do(job: Job) -> tuple[Rep, ...]:
 
 
 def _follow_parent() -> None:
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only a worker process, which has one, follows it"
+    parent.join()
     os._exit(1)
 
 
