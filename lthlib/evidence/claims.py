@@ -4,6 +4,7 @@ import inspect
 from contextlib import suppress
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,9 @@ DIRECTIONS = ("about", "at least", "at most", "range")
 COLUMNS = ["id", "page", "section", "network", "statement", "text", "figure", "ours", "low", "high", "n", "unit"]
 COLUMNS += ["verdict", "why", "scale", "note", "parts"]
 
+Claim = dict[str, Any]  # an entry of the file, or one of its parts: FIELDS and what else it says
+Line = dict[str, Any]  # of the ledger, or of a part of it: by COLUMNS
+
 
 class ClaimsError(LthError, ValueError):
     """claims.yml holds an entry that cannot be used."""
@@ -37,7 +41,7 @@ def path() -> Path:
     return book if book.exists() else Path(__file__).with_name("claims.yml")
 
 
-def load(file: Path | None = None) -> list[dict]:
+def load(file: Path | None = None) -> list[Claim]:
     """The claims in the file's order, each with its `parts`: a list of at least one, complete in themselves.
 
     Raises ClaimsError, a ValueError, in one line for an entry that cannot be used.
@@ -67,7 +71,7 @@ def load(file: Path | None = None) -> list[dict]:
     return claims
 
 
-def _problem(part: dict) -> str | None:
+def _problem(part: Claim) -> str | None:
     """What is wrong with a part of a claim, or nothing."""
     for field in FIELDS:
         if field not in part:
@@ -106,7 +110,7 @@ def _problem(part: dict) -> str | None:
 # --- the ledger ------------------------------------------------------------------------------------------------------
 
 
-def _measure(part: dict, chosen: list[pd.DataFrame]) -> tuple[Found, np.ndarray]:
+def _measure(part: Claim, chosen: list[pd.DataFrame]) -> tuple[Found, np.ndarray]:
     """What a part of a claim is on the means over trials, and on each trial alone at the level that the means chose."""
     ((name, args),) = part["measure"].items()
     trials = set.intersection(*(set(t["trial"]) for t in chosen))
@@ -121,27 +125,27 @@ def _measure(part: dict, chosen: list[pd.DataFrame]) -> tuple[Found, np.ndarray]
             raise Missing("a training whose early stop comes after its start")
         chosen = [t.assign(late=False) for t in chosen]
         alone = [_alone(part, found.at, [t[t["trial"] == trial] for t in chosen]) for trial in sorted(trials)]
-    alone = np.array([value for value in alone if np.isfinite(value)])
-    if not len(alone):
+    values = np.array([value for value in alone if np.isfinite(value)])
+    if not len(values):
         raise Missing("a trial that holds all it compares")
-    return found, alone
+    return found, values
 
 
-def _handed(part: dict, chosen: list[pd.DataFrame]) -> list:
+def _handed(part: Claim, chosen: list[pd.DataFrame]) -> list[Any]:
     """What a measure takes: trainings of one setting, of two, or of several by their labels."""
     return [dict(zip(part["sweep"], chosen, strict=True))] if "sweep" in part else chosen
 
 
-def _alone(part: dict, at: float | None, chosen: list[pd.DataFrame]) -> float:
+def _alone(part: Claim, at: float | None, chosen: list[pd.DataFrame]) -> float:
     ((name, args),) = part["measure"].items()
     try:
-        at = {} if at is None else {"at": at, "to": None}
-        return MEASURES[name](*_handed(part, chosen), **{**args, **at}).value
+        level = {} if at is None else {"at": at, "to": None}
+        return MEASURES[name](*_handed(part, chosen), **{**args, **level}).value
     except (Missing, KeyError):  # this trial has not come to that level
         return np.nan
 
 
-def _score(part: dict, trainings: pd.DataFrame) -> dict:
+def _score(part: Claim, trainings: pd.DataFrame) -> Line:
     """One part of a claim: its value, low and high over trials, number of trials, verdict, why and scale."""
     nothing = {"ours": None, "low": np.nan, "high": np.nan, "n": 0, "verdict": "not run yet", "scale": ""}
     if "measure" not in part:
@@ -164,7 +168,7 @@ def _score(part: dict, trainings: pd.DataFrame) -> dict:
     }
 
 
-def _detail(part: dict, found: Found, alone: np.ndarray) -> list[str]:
+def _detail(part: Claim, found: Found, alone: np.ndarray) -> list[str]:
     out = [f"at P_m {number(found.at)} %"] if found.at is not None else []
     # The paper does not say whether its ratios are of means (ours) or means of each trial's ratio: give both.
     if next(iter(part["measure"])) in RATIOS and len(alone) > 1:
@@ -204,7 +208,7 @@ def _extent(t: pd.DataFrame, rounds: str, trials: str) -> str:
     )
 
 
-def _combine(claim: dict, scores: list[dict]) -> dict:
+def _combine(claim: Claim, scores: list[Line]) -> Line:
     """One line of the ledger from the scores of a claim's parts."""
     parts = claim["parts"]
     line = {f: claim.get(f, "") for f in ("id", "page", "section", "statement", "note")}
@@ -237,7 +241,7 @@ def _combine(claim: dict, scores: list[dict]) -> dict:
     }
 
 
-def _beside_each_other(values: list, merge: bool = False):
+def _beside_each_other(values: list[Any], merge: bool = False) -> Any:
     """The values of a claim's parts as one: the only one (merging: or the same in all parts), None if there is none."""
     if all(v is None for v in values):
         return None
@@ -246,7 +250,7 @@ def _beside_each_other(values: list, merge: bool = False):
     return " / ".join(number(v) for v in values)
 
 
-def ledger(rows: pd.DataFrame, claims: list[dict] | None = None, anatomy: pd.DataFrame | None = None) -> pd.DataFrame:
+def ledger(rows: pd.DataFrame, claims: list[Claim] | None = None, anatomy: pd.DataFrame | None = None) -> pd.DataFrame:
     """One line per claim, in the file's order: what the text says, what the figure holds, what we measured.
 
     `ours` is computed on the means over trials (ratios are ratios of means), `low` and `high` are the smallest and
@@ -265,28 +269,30 @@ def ledger(rows: pd.DataFrame, claims: list[dict] | None = None, anatomy: pd.Dat
 def looked_into(rows: pd.DataFrame) -> set[str]:
     """The keys of the experiments inside whose tickets a claim measures something: of no others does the ledger need
     the anatomy."""
-    trainings, keys = summarise(rows), set()
+    trainings = summarise(rows)
+    keys: set[str] = set()
     for part in (part for claim in load() for part in claim["parts"] if _looks_inside(part)):
         with suppress(Missing):
             keys |= {experiment["key"].iloc[0] for experiment in matching.chosen(part, trainings)}
     return keys
 
 
-def _looks_inside(part: dict) -> bool:
+def _looks_inside(part: Claim) -> bool:
     """Whether what is measured is of a layer, as `curves.beside` names it."""
     arguments = [value for given in part.get("measure", {}).values() for value in given.values()]
     return any(str(value).endswith(("_fc1", "_fc2", "_out")) for value in arguments)
 
 
-def as_json(ledger: pd.DataFrame) -> list[dict]:
+def as_json(ledger: pd.DataFrame) -> list[Line]:
     """The ledger as plain dicts for JSON: what is not a number is None."""
-    return [{name: _scalar(value) for name, value in line.items()} for line in ledger.to_dict("records")]
+    return [{str(name): _scalar(value) for name, value in line.items()} for line in ledger.to_dict("records")]
 
 
 def as_text(ledger: pd.DataFrame) -> str:
     """The ledger for a terminal: each measured claim with its numbers, why, and the scale; the others by name."""
     run, rest = ledger[ledger["n"] > 0], ledger[ledger["n"] == 0]
     lines = []
+    claim: Any
     for claim in run.itertuples():
         spread = "" if np.isnan(claim.low) else f" ({number(claim.low)} to {number(claim.high)})"
         said = f"text {number(claim.text)}, figure {number(claim.figure)}, ours {number(claim.ours)}{spread}"
@@ -297,6 +303,6 @@ def as_text(ledger: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _scalar(value):
+def _scalar(value: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -5,15 +5,17 @@ works on means over trials. Levels are P_m in percent, accuracies in percent, ga
 compares two settings takes the trainings of both; one that compares many takes `runs`, trainings by label.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lthlib.evidence import curves
 from lthlib.specs import PAPER, POINTS
+
+Runs = Mapping[Any, pd.DataFrame]  # trainings of several settings, by label
 
 
 class Missing(Exception):
@@ -31,7 +33,9 @@ class Found(NamedTuple):
 # --- levels --------------------------------------------------------------------------------------------------------
 
 
-def _levels(t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | None = None):
+def _levels(
+    t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | None = None
+) -> tuple[pd.Series, pd.DataFrame]:
     """The dense networks' quantity by trial, and one of an arm's: a line per level (P_m, from large to small), a column
     per trial, draws averaged, a hole where a trial has not come so far."""
     if quantity not in t or t[quantity].isna().all():
@@ -91,35 +95,35 @@ def _beside(dense: pd.Series, table: pd.DataFrame) -> pd.Series:
 # --- of one experiment -----------------------------------------------------------------------------------------------
 
 
-def earlier(t, at):
+def earlier(t: pd.DataFrame, at: float) -> Found:
     """How much sooner than the dense network a ticket stops early, in percent."""
     dense, ticket = _level(t, "es", "ticket", at)
     return Found(100 * (1 - ticket.mean() / dense.mean()))
 
 
-def faster(t, at, than="reinit"):
+def faster(t: pd.DataFrame, at: float, than: str = "reinit") -> Found:
     """How many times sooner than another arm a ticket stops early."""
     ticket, other = _level(t, "es", "ticket", at)[1], _level(t, "es", than, at)[1]
     both = ticket.index.intersection(other.index)
     return Found(other[both].mean() / ticket[both].mean())
 
 
-def speedup(t, to=None, at=None):
+def speedup(t: pd.DataFrame, to: float | None = None, at: float | None = None) -> Found:
     """How many times sooner than the dense network a ticket stops early, at its best level."""
     dense, table = _levels(t, "es", to=to)
     ratio = _beside(dense, table) / table.mean(axis=1)
-    at = at or ratio.idxmax()
-    return Found(ratio[at], at)
+    level: Any = at or ratio.idxmax()
+    return Found(ratio[level], level)
 
 
-def gain(t, at, quantity="acc_es", over=None, arm="ticket"):
+def gain(t: pd.DataFrame, at: float, quantity: str = "acc_es", over: str | None = None, arm: str = "ticket") -> Found:
     """How many points more accurate a ticket is, or another arm, than the dense network or than an arm."""
     dense, mine = _level(t, quantity, arm, at)
     other = _level(t, quantity, over, at)[1] if over else dense
     return Found((mine - other).mean())
 
 
-def kept(t, at, arm, over="reinit", quantity="acc_es"):
+def kept(t: pd.DataFrame, at: float, arm: str, over: str = "reinit", quantity: str = "acc_es") -> Found:
     """How much of the tickets' lead over an arm another arm has, in percent."""
     ticket, other, mine = (_level(t, quantity, name, at)[1] for name in ("ticket", over, arm))
     lead = (ticket - other).mean()
@@ -128,21 +132,23 @@ def kept(t, at, arm, over="reinit", quantity="acc_es"):
     return Found(100 * (mine - other).mean() / lead)
 
 
-def ratio(t, at, of, to):
+def ratio(t: pd.DataFrame, at: float, of: str, to: str) -> Found:
     """How many times as large a quantity of a ticket is as another."""
     one, other = (_level(t, quantity, "ticket", at)[1].mean() for quantity in (of, to))
     return Found(one / other)
 
 
-def most(t, quantity, arm="ticket", to=None, at=None):
+def most(
+    t: pd.DataFrame, quantity: str, arm: str = "ticket", to: float | None = None, at: float | None = None
+) -> Found:
     """How many points more accurate than the dense network an arm is at its best level."""
     dense, table = _levels(t, quantity, arm, to)
     gains = (table - dense).mean(axis=1)
-    at = at or gains.idxmax()
-    return Found(gains[at], at)
+    level: Any = at or gains.idxmax()
+    return Found(gains[level], level)
 
 
-def falls(t, arm, to, quantity="acc_es"):
+def falls(t: pd.DataFrame, arm: str, to: float, quantity: str = "acc_es") -> Found:
     """The level at which an arm's accuracy falls below the dense network's and stays there."""
     dense, table = _levels(t, quantity, arm, to)
     below = ((table - dense).mean(axis=1) < 0).to_numpy()
@@ -153,7 +159,7 @@ def falls(t, arm, to, quantity="acc_es"):
     return Found(table.index[first])
 
 
-def returns(t, to):
+def returns(t: pd.DataFrame, to: float) -> Found:
     """The level, after the earliest stop, at which tickets need as long as the dense network again."""
     dense, table = _levels(t, "es", to=to)
     difference = (table - dense).mean(axis=1)
@@ -164,10 +170,12 @@ def returns(t, to):
     return Found(again[0])
 
 
-def smallest(t, better, to, arm="ticket", turned=False):
+def smallest(
+    t: pd.DataFrame, better: Sequence[str], to: float | None, arm: str = "ticket", turned: bool = False
+) -> Found:
     """The smallest level at which an arm is no worse than the dense network in all quantities named; 100 if none. With
     `turned` there must be a smaller level, at which it is worse."""
-    holds = True
+    holds: Any = True  # and then a Series, level by level
     for quantity in better:
         dense, table = _levels(t, quantity, arm, to)
         difference = (table - dense).mean(axis=1)
@@ -180,13 +188,13 @@ def smallest(t, better, to, arm="ticket", turned=False):
     return Found(levels[-1] if len(levels) else 100.0)
 
 
-def lowest(t, quantity, to):
+def lowest(t: pd.DataFrame, quantity: str, to: float) -> Found:
     """The smallest mean of a quantity over the levels of at least P_m `to`."""
     means = _levels(t, quantity, to=to)[1].mean(axis=1)
     return Found(means[means.index >= to].min())
 
 
-def share(t, quantity, arm, between):
+def share(t: pd.DataFrame, quantity: str, arm: str, between: Sequence[float]) -> Found:
     """The share of an interval's levels at which an arm beats the dense network; shown: all levels where it does."""
     high, low = between
     dense, table = _levels(t, quantity, arm, low)
@@ -198,39 +206,39 @@ def share(t, quantity, arm, between):
     return Found(inside.mean(), shown=_runs(holds))
 
 
-def value(t, quantity, at=None):
+def value(t: pd.DataFrame, quantity: str, at: float | None = None) -> Found:
     """The dense network's quantity, or a ticket's at a level."""
     return Found((_dense(t, quantity) if at is None else _level(t, quantity, "ticket", at)[1]).mean())
 
 
-def highest(t, quantity, between):
+def highest(t: pd.DataFrame, quantity: str, between: Sequence[float]) -> Found:
     """The best mean of a quantity over the levels of an interval."""
     high, low = between
     means = _complete(_levels(t, quantity, to=low)[1]).mean(axis=1)
     return Found(means[(means.index <= 1.03 * high) & (means.index >= 0.97 * low)].max())
 
 
-def lead(t, quantity, over, to=None, at=None):
+def lead(t: pd.DataFrame, quantity: str, over: str, to: float | None = None, at: float | None = None) -> Found:
     """How many points more accurate than another arm the tickets are, at the level of at least P_m `to` where most."""
     mine, theirs = _levels(t, quantity, to=to)[1], _levels(t, quantity, over, to)[1]
     leads = (mine - theirs).mean(axis=1).dropna()
     leads = leads[leads.index >= 0.97 * (to or 0)]
     if leads.empty:
         raise Missing(f"a level with both tickets and {over}")
-    at = at or leads.idxmax()
-    return Found(leads[at], at)
+    level: Any = at or leads.idxmax()
+    return Found(leads[level], level)
 
 
-def behind(t, quantity, to=None, at=None):
+def behind(t: pd.DataFrame, quantity: str, to: float | None = None, at: float | None = None) -> Found:
     """How many points less accurate than the dense network the tickets are, at their worst level of at least `to`."""
     dense, table = _levels(t, quantity, to=to)
     losses = (-table.sub(dense, axis=1)).mean(axis=1)
     losses = losses[losses.index >= 0.97 * (to or 0)]
-    at = at or losses.idxmax()
-    return Found(losses[at], at)
+    level: Any = at or losses.idxmax()
+    return Found(losses[level], level)
 
 
-def unfinished(t):
+def unfinished(t: pd.DataFrame) -> Found:
     """The share of dense trainings of the paper's length, in percent, whose loss falls until the end or nearly so."""
     dense = curves.dense(t)
     if dense.empty:
@@ -243,7 +251,7 @@ def unfinished(t):
 # --- of two settings -------------------------------------------------------------------------------------------------
 
 
-def dense_gain(t, other, quantity):
+def dense_gain(t: pd.DataFrame, other: pd.DataFrame, quantity: str) -> Found:
     """How many points more accurate the dense network is than in another setting."""
     mine, theirs = _dense(t, quantity), _dense(other, quantity)
     both = mine.index.intersection(theirs.index)
@@ -252,12 +260,12 @@ def dense_gain(t, other, quantity):
     return Found((mine[both] - theirs[both]).mean())
 
 
-def best_gain(t, other, quantity, to):
+def best_gain(t: pd.DataFrame, other: pd.DataFrame, quantity: str, to: float) -> Found:
     """How many points more accurate the best tickets are than the best of another setting, both down to `to`."""
     return Found(_best(t, quantity, to) - _best(other, quantity, to))
 
 
-def ratio_to_other(t, other, quantity, at):
+def ratio_to_other(t: pd.DataFrame, other: pd.DataFrame, quantity: str, at: float) -> Found:
     """How many times as large a quantity of a ticket is as in another setting."""
     return Found(value(t, quantity, at).value / value(other, quantity, at).value)
 
@@ -265,11 +273,18 @@ def ratio_to_other(t, other, quantity, at):
 # --- of several settings ---------------------------------------------------------------------------------------------
 
 
-def named_over_others(runs, quantity, named, to=None, at=None, dense=False):
+def named_over_others(
+    runs: Runs,
+    quantity: str,
+    named: Sequence[object],
+    to: float | None = None,
+    at: float | None = None,
+    dense: bool = False,
+) -> Found:
     """How many points more accurate the best of the runs named are than the best of the others: their best tickets down
     to `to`, their tickets at a level, or their dense networks."""
 
-    def score(t):
+    def score(t: pd.DataFrame) -> float:
         return (
             _dense(t, quantity).mean() if dense else _best(t, quantity, to) if at is None else _between(t, quantity, at)
         )
@@ -279,12 +294,12 @@ def named_over_others(runs, quantity, named, to=None, at=None, dense=False):
     return Found(best[0] - best[1])
 
 
-def with_tickets(runs, quantity, to):
+def with_tickets(runs: Runs, quantity: str, to: float) -> Found:
     """The share of the runs, in percent, whose best tickets down to `to` are more accurate than their dense network."""
-    return Found(100 * np.mean([most(t, quantity, to=to).value > 0 for t in runs.values()]))
+    return Found(100 * float(np.mean([most(t, quantity, to=to).value > 0 for t in runs.values()])))
 
 
-def gained_by(runs, quantity, at, to, least=0.2):
+def gained_by(runs: Runs, quantity: str, at: object, to: float, least: float = 0.2) -> Found:
     """How much of what the last run's best tickets down to `to` gain over the first run's is gained by the run `at`, in
     percent; nothing, if they gain less than `least` points."""
     best = {str(name): _best(t, quantity, to) for name, t in runs.items()}
@@ -294,7 +309,7 @@ def gained_by(runs, quantity, at, to, least=0.2):
     return Found(100 * (best[str(at)] - first) / (last - first))
 
 
-def with_size(runs, quantity, weights):
+def with_size(runs: Runs, quantity: str, weights: float) -> Found:
     """Spearman's correlation over runs between the size of the dense network and the accuracy of tickets with as many
     weights, read between their levels."""
     sizes = [_size(t) for t in runs.values()]
@@ -302,26 +317,26 @@ def with_size(runs, quantity, weights):
     return Found(np.corrcoef(pd.Series(sizes).rank(), pd.Series(scores).rank())[0, 1])
 
 
-def slowest_to_fastest(runs, to):
+def slowest_to_fastest(runs: Runs, to: float) -> Found:
     """How many times later than in the fastest run the tickets of the slowest stop, each at its best level down to
     `to`."""
     stops = [_complete(_levels(t, "es", to=to)[1]).mean(axis=1).min() for t in runs.values()]
     return Found(max(stops) / min(stops))
 
 
-def weights_left(runs, quantity):
+def weights_left(runs: Runs, quantity: str) -> Found:
     """The weights with which tickets are as accurate as their dense network for the last time: geometric mean."""
     left = [smallest(t, [quantity], to=None, turned=True).value * _size(t) / 100 for t in runs.values()]
     return Found(float(np.exp(np.mean(np.log(left)))), shown=f"{min(left):,.0f} to {max(left):,.0f}")
 
 
 def _size(t: pd.DataFrame) -> float:
-    return t.loc[t["round"] == 0, "weights"].iloc[0]
+    return float(t.loc[t["round"] == 0, "weights"].iloc[0])
 
 
 def _best(t: pd.DataFrame, quantity: str, to: float | None) -> float:
     means = _complete(_levels(t, quantity, to=to)[1]).mean(axis=1)
-    return means[means.index >= 0.97 * (to or 0)].max()
+    return float(means[means.index >= 0.97 * (to or 0)].max())
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:
@@ -341,11 +356,12 @@ def _between(t: pd.DataFrame, quantity: str, at: float) -> float:
     return float(np.interp(np.log(at), np.log(means.index), means))
 
 
-ONE = (earlier, faster, speedup, gain, most, falls, returns, smallest, lowest, highest, share, value, lead, behind)
-ONE += (unfinished, kept, ratio)
-TWO = (dense_gain, best_gain, ratio_to_other)
-MANY = (named_over_others, with_tickets, gained_by, with_size, slowest_to_fastest, weights_left)
-MEASURES: dict[str, Callable[..., Found]] = {m.__name__: m for m in (*ONE, *TWO, *MANY)}
+Measure = Callable[..., Found]
+ONE: tuple[Measure, ...] = (earlier, faster, speedup, gain, most, falls, returns, smallest, lowest, highest)
+ONE += (share, value, lead, behind, unfinished, kept, ratio)
+TWO: tuple[Measure, ...] = (dense_gain, best_gain, ratio_to_other)
+MANY: tuple[Measure, ...] = (named_over_others, with_tickets, gained_by, with_size, slowest_to_fastest, weights_left)
+MEASURES: dict[str, Measure] = {m.__name__: m for m in (*ONE, *TWO, *MANY)}
 RATIOS = ("earlier", "faster", "speedup")
 
 
@@ -355,7 +371,7 @@ def _runs(holds: pd.Series) -> str:
     return ", ".join(" to ".join(dict.fromkeys((f"{r[0]:.1f}", f"{r[-1]:.1f}"))) for r in runs) or "nowhere"
 
 
-def number(value) -> str:
+def number(value: Any) -> str:
     """A number as the pages print it: at most two decimals; a range of levels as "67.5 to 17.6"."""
     if isinstance(value, list | tuple):
         return " to ".join(number(v) for v in value)

@@ -1,39 +1,43 @@
 """Gives a measured claim its verdict, and says why: from our value, that of each trial alone, and the paper's."""
 
+from collections.abc import Callable
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from lthlib.evidence.measures import Found, number
 
+Part = dict[str, Any]  # of a claim, as `claims.load` gives it
 VERDICTS = ("reproduced", "partly", "not reproduced", "not run yet")
 
 
-def _distance(part: dict, value: float, target: float) -> float:
+def _distance(part: Part, value: float, target: float) -> float:
     """From a target to a value, in the unit of the tolerance: levels are compared by their ratio."""
-    return np.log(value / target) if "factor" in part["tolerance"] else value - target
+    return float(np.log(value / target)) if "factor" in part["tolerance"] else value - target
 
 
-def _agrees(part: dict, value: float, target: float, alone: np.ndarray) -> str:
+def _agrees(part: Part, value: float, target: float, alone: np.ndarray) -> str:
     """How a value agrees with a target, in words, or "" if it does not: it may miss it by the larger of the tolerance
     and half our own range over trials; what is one-sided may overshoot."""
-    distance = {"about": abs, "at least": lambda d: -d, "at most": lambda d: d}[part["direction"]]
+    sides: dict[str, Callable[[float], float]] = {"about": abs, "at least": lambda d: -d, "at most": lambda d: d}
+    distance = sides[part["direction"]]
     missed, tolerance = distance(_distance(part, value, target)), part["tolerance"]
     paper = np.log(tolerance["factor"]) if "factor" in tolerance else tolerance["within"]
     own = abs(_distance(part, alone.max(), alone.min())) / 2 if len(alone) > 1 and not _sign_alone(part) else 0
     if missed <= 1e-9 and part["direction"] != "about":
-        return part["direction"]
+        return str(part["direction"])
     if missed <= paper + 1e-9:
         return "within the tolerance of"
     return "within our own spread of" if missed <= own else ""
 
 
-def _sign_alone(part: dict) -> bool:
+def _sign_alone(part: Part) -> bool:
     """Whether the text gives no size: only that something is not worse, or not better."""
-    return part["text"] == part.get("neutral", 0) and part["tolerance"].get("within") == 0
+    return bool(part["text"] == part.get("neutral", 0) and part["tolerance"].get("within") == 0)
 
 
-def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
+def judge(part: Part, found: Found, alone: np.ndarray) -> tuple[str, str]:
     """A verdict, and why, from the value on the means and from the same value for each trial alone.
 
     reproduced      the sign is the text's, in the mean and in most trials (in all, where the claim says `every`), and
@@ -49,7 +53,7 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
     if part["direction"] == "range":
         return _judge_range(part, found, alone)
     value, text, neutral = found.value, part["text"], part.get("neutral", 0)
-    figure = part["figure"] if isinstance(part["figure"], Real) else None
+    figure: Any = part["figure"] if isinstance(part["figure"], Real) else None
     bare = _sign_alone(part)
     side = np.sign(text - neutral) or (bare and {"at least": 1, "at most": -1}.get(part["direction"], 0))
     same = (alone - neutral) * side > (-1e-9 if bare else 0)
@@ -80,7 +84,7 @@ def judge(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
     return verdict, "; ".join(why)
 
 
-def _judge_range(part: dict, found: Found, alone: np.ndarray) -> tuple[str, str]:
+def _judge_range(part: Part, found: Found, alone: np.ndarray) -> tuple[str, str]:
     why = f"holds at {100 * found.value:.0f} % of the levels from P_m {number(part['text'])} %"
     if found.value < 0.5:
         return "not reproduced", why
@@ -95,4 +99,5 @@ ENOUGH = 5  # trials for a bootstrap interval, as many as the paper has; from fe
 def bootstrap(alone: np.ndarray) -> tuple[float, float]:
     """The 95 % percentile interval of the mean over trials, from 10,000 draws of as many trials, with replacement."""
     means = np.random.default_rng(0).choice(alone, (10_000, len(alone))).mean(axis=1)
-    return tuple(np.percentile(means, (2.5, 97.5)))
+    low, high = np.percentile(means, (2.5, 97.5))
+    return low, high
