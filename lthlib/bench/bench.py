@@ -190,8 +190,8 @@ LEVELS = (100, 50, 20, 10, 5, 2, 1, 0.5)  # percent of weights remaining
 
 def saved(store: Store) -> list[dict]:
     """What each round's ticket of a trial of Lenet takes: bytes of its files, and milliseconds per iteration of its
-    training, in which units that lead nowhere are left out (`slim`), turn about with the dense network's. Of the
-    random pixels none is always dark."""
+    training, in which units that lead nowhere are left out (`slim`), turn about with the dense network's. No
+    random pixel is always dark."""
     stored = [spec for spec in store.experiments(store.rows()) if spec.network == "lenet"]
     if not stored:
         return []
@@ -278,8 +278,8 @@ def _layers(spec: Spec) -> list[tuple[nn.Conv2d | nn.Linear, tuple[int, ...]]]:
 
 
 def _calls(layer: nn.Conv2d | nn.Linear, x: Tensor, w: Tensor, first: bool) -> tuple[Callable, list[Callable], int]:
-    """The call that makes the outputs, those that make the gradients of weights and, but in the first layer, of inputs,
-    and the operations of one of them."""
+    """The call that makes the outputs, those that make the gradients of weights and, except in the first layer, of
+    inputs, and the operations of one of them."""
     if isinstance(layer, nn.Linear):
         y = F.linear(x, w)
         backward = [lambda: y.mT @ x, lambda: y @ w]

@@ -91,8 +91,8 @@ def _parameters(namespace: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """The parameters that a chapter declares, and those that papermill injected.
 
     Cells say so, whose sources IPython keeps: a live kernel holds names of all kinds, and not every Python tells which
-    of them have a type. Of cells that were executed again the last before the check count, and what was injected
-    before the parameters were set again no longer holds.
+    of them have a type. Where cells were executed again, the last before the check count, and what was injected before
+    the parameters were set again no longer holds.
     """
     cells = [cell for cell in namespace.get("_ih", ()) if isinstance(cell, str)]  # `In`, which somebody may overwrite
     checked = max((n for n, cell in enumerate(cells) if "check_parameters(" in cell), default=len(cells))

@@ -4,7 +4,7 @@
     python -m lthlib.book.explorer                 only the measurements anew, from the committed rows
 
 Masks are nested, so one letter per connection of the first layer says all of them: by which pruning it was removed.
-Random masks are not; of them there is what a map needs, the sum at each pixel and that of each unit.
+Random masks are not: what a map needs of them is there, the sum at each pixel and that of each unit.
 """
 
 import argparse

@@ -244,7 +244,7 @@ def figure25(trainings: pd.DataFrame) -> Shown:
 
 
 def _appendix_f(trainings: pd.DataFrame, arms: Sequence[str], figure: Mapping[str, str]) -> Shown:
-    """Early stop and the accuracy there; of the paper's curves that of accuracy alone, since its early stops here are
+    """Early stop and the accuracy there. The paper's curves are those of accuracy alone, since its early stops here are
     those of the smallest loss on test data."""
     places = {arm: (figure.get(arm, "fig4a"), "acc_es") for arm in arms}
     quantities = [("es", "Early-stop iteration", {}), ("acc_es", "Test accuracy at early stop (%)", places)]

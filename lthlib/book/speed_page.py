@@ -41,7 +41,7 @@ def recorded(folder: str | Path) -> list[dict]:
 
 
 def show(draw: Callable[[dict], Table | Shown], machines: list[dict]) -> None:
-    """Show one table or figure per machine, in a notebook; of a machine where it was not measured, nothing."""
+    """Show one table or figure per machine, in a notebook; nothing for a machine where it was not measured."""
     from IPython.display import display
 
     for found in machines:

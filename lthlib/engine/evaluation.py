@@ -19,7 +19,11 @@ Exams = dict[str, tuple[Tensor, Tensor]]  # a name -> inputs [R, M, ...] and lab
 
 
 def evaluations(spec: Spec, first: int, last: int) -> list[int]:
-    """The iterations at which a training is evaluated: the first, the multiples of `eval_every` after it, the last."""
+    """The iterations at which a training is evaluated: the first, the multiples of `eval_every` after it, the last.
+
+    >>> evaluations(specs.spec("lenet", iterations=1000, eval_every=400), 0, 1000)
+    [0, 400, 800, 1000]
+    """
     every = spec.eval_every
     return [first, *range((first // every + 1) * every, last, every), last]
 

@@ -137,7 +137,7 @@ SHAPES: dict[str, tuple[int, ...]] = {"lenet": FLAT}  # of one input; the others
 
 
 def shape(network: str) -> tuple[int, ...]:
-    """Of one input: a flattened digit for Lenet, else a colour image, or what a network of one's own takes."""
+    """The shape of one input: a flattened digit for Lenet, else a colour image, or what one's own network takes."""
     return SHAPES.get(network, IMAGE)
 
 
@@ -162,8 +162,8 @@ def register(name: str, build: Callable[[float], nn.Module], shape: tuple[int, .
 
 
 def written_out(network: str) -> bool:
-    """Whether it is known to be Linear layers with biases, ReLUs between them, and ten outputs. Of a module of one's
-    own nothing is taken for granted: what it computes only its `forward` says."""
+    """Whether it is known to be Linear layers with biases, ReLUs between them, and ten outputs. Nothing
+    is taken for granted of a module of one's own: only its `forward` says what it computes."""
     return _constructor(network) is Lenet
 
 
@@ -200,7 +200,10 @@ def init(net: nn.Module, generator: torch.Generator, plain: float = 0.0) -> dict
 
     The paper says "Gaussian Glorot" (Figure 2); that it is cut off, with σ not corrected for it, is read from the
     support of its Figure 15, which ends at exactly 2σ in every layer. A σ that is given, `plain`, is every layer's, and
-    nothing is cut off (Appendix G.5).
+    nothing is cut off (Appendix G.5). Weights are float32 [*shape] by name, for one network:
+
+    >>> {name: list(w.shape) for name, w in init(build(Spec("lenet")), stream(0, 0, "init")).items() if w.dim() > 1}
+    {'fc1.weight': [300, 784], 'fc2.weight': [100, 300], 'out.weight': [10, 100]}
     """
     theta = {}
     for name, parameter in net.named_parameters():

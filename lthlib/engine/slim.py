@@ -42,7 +42,7 @@ def live(spec: Spec, mask: Mask, data: Data) -> tuple[Live, Data]:
 
 
 def narrow(tensors: Theta, kept: Live) -> Theta:
-    """Of a cohort's weights or masks [R, *shape], what matters, as tensors of their own."""
+    """What matters of a cohort's weights or masks [R, *shape], as tensors of their own."""
     return {name: value[_grid(kept[name])] if name in kept else value.clone() for name, value in tensors.items()}
 
 

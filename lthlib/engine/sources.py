@@ -171,7 +171,7 @@ def _cifar10(root: Path) -> Data:
     return _cifar("cifar10", "CIFAR-10", "torchvision", pixels, labels, len(train.data))
 
 
-# What torchvision would fetch itself, but from the start each time that it breaks off.
+# torchvision would fetch this itself, and begin anew each time that it breaks off.
 CIFAR_URL, CIFAR_ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "cifar-10-python.tar.gz"
 CIFAR_MD5 = "c58f30108f718f92721af3b95e74349a"
 SLOW = (

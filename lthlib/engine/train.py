@@ -61,8 +61,8 @@ def training(
 ) -> Iterator[Point]:
     """What `train` does, from one evaluation to the next: whoever asks for a point has it trained up to there.
 
-    With the same arguments and `resume`, the state of any point but the last, it goes on from there to the next point,
-    as if it had never ended; Unfit if these tensors are not those of this training.
+    With the same arguments and `resume`, the state of any point except the last, it goes on from there to the next, as
+    if it had never ended; Unfit if these tensors are not those of this training.
     """
     device = data.labels.device
     ((first, last),) = {span(spec, rep) for rep in reps}  # a cohort keeps step

@@ -18,7 +18,10 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     and train accuracies in percent at that iteration, `acc_end`, `valacc_end` and `train_end` those at the last one,
     `iterations`. Elsewhere the test set and the training sample need not have been evaluated, and rows hold nothing.
     A validation loss that is not a number never is the smallest. `gap_es` and `gap_end` are the points by which train
-    accuracy is above test accuracy there.
+    accuracy is above test accuracy there. A table without rows gives one without lines, in the same columns:
+
+        trainings = summarise(store.published().rows())
+        trainings.groupby(["network", "arm"])["acc_es"].max()
     """
     if rows.empty:
         measured = ["es", "acc_es", "valacc_es", "train_es", *ENDS, "gap_es", "gap_end", "iterations"]
@@ -78,6 +81,10 @@ def spread(trainings: pd.DataFrame, quantity: str, by: Sequence[str] = ("arm", "
     """Mean, smallest and largest (`mean`, `low`, `high`) of a quantity over trials and draws, and their number `n`.
 
     The paper's lines are means, its error bars the minimum and the maximum over trials. `remaining` is P_m in percent.
+    KeyError for a quantity that is no column of `summarise`.
+
+    >>> list(spread(summarise(store.published().rows()), "acc_es").columns)
+    ['arm', 'round', 'mean', 'low', 'high', 'n', 'remaining']
     """
     groups = trainings.groupby(list(by), observed=True)
     over = {"mean": "mean", "low": "min", "high": "max", "n": "count"}

@@ -31,8 +31,8 @@ from lthlib.specs import Rep, Spec
 
 @dataclass(frozen=True)
 class Cost:
-    """Of the trainings that an experiment still misses: seconds of wall time, bytes of memory (of all processes) and of
-    disk, and what they follow from."""
+    """What the trainings that an experiment still misses take: seconds of wall time, bytes of memory (all processes
+    together) and of disk, and what these follow from."""
 
     trainings: int
     workers: int

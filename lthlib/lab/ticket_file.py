@@ -231,7 +231,7 @@ def _made(spec: Spec, store: Store, rows: pd.DataFrame, trial: int) -> Chain | N
 
 
 def _masks(spec: Spec, store: Store, trial: int, last: int) -> Iterator[Masks]:
-    """Of rounds 0 to `last`, and of the next."""
+    """The masks of rounds 0 to `last`, and that of the next."""
     for n in range(last + 2):
         rep = Rep("ticket", trial, min(n, last))
         mask = task.masks_of(store, spec, [rep]) if n <= last else task.next_mask(store, spec, rep)

@@ -62,7 +62,7 @@ def _beside(processes: int, job: Job, bars: Bars) -> Iterator[Callable[[Job], Fu
     pool = ProcessPoolExecutor(processes, context, _begin, (bars.queue, job, _lent(job)))
     try:
         yield lambda job: pool.submit(_do, job)
-    except BaseException:  # Ctrl-C too: of a training under way its checkpoint is left, and files are whole
+    except BaseException:  # Ctrl-C too: a training under way leaves its checkpoint, and files are whole
         for process in list((pool._processes or {}).values()):
             process.terminate()
         raise

@@ -172,8 +172,12 @@ class Spec:
 
 
 def span(spec: Spec, rep: Rep) -> tuple[int, int]:
-    """The first iteration of a training and the one it ends before: all of them, but with `rewind` = k a ticket that
-    was pruned starts at k, and the opening ends there."""
+    """The first iteration of a training and the one it ends before: all of them, except that with `rewind` = k a ticket
+    that was pruned starts at k, and the opening ends there.
+
+    >>> span(Spec("lenet", rewind=500, arms=("ticket",)), Rep("ticket", trial=0, round=1))
+    (500, 50000)
+    """
     if rep.arm == OPENING:
         return 0, spec.rewind
     return spec.rewind if rep.arm == "ticket" and rep.round else 0, spec.iterations
@@ -181,7 +185,11 @@ def span(spec: Spec, rep: Rep) -> tuple[int, int]:
 
 def key(spec: Spec) -> str:
     """Twelve hexadecimal digits that name what shapes each training: not its extent, and no field at its default,
-    so that more trials belong to the same experiment and a field added later renames no old result."""
+    so that more trials belong to the same experiment and a field added later renames no old result.
+
+    >>> key(Spec("lenet")), key(Spec("lenet", trials=1)), key(Spec("lenet", lr=0.001))
+    ('9107bebfcbef', '9107bebfcbef', '1c9898232fb8')
+    """
     shaping = {
         f.name: getattr(spec, f.name)
         for f in fields(spec)
