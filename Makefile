@@ -20,9 +20,10 @@ book: env ## train, draw and build _build/html/index.html (PROFILE=quick|publish
 assignments: env ## what students get and what teachers keep, zipped too, in assignments/
 	$(BIN)/python -m lthlib.book.coursework
 
-lint: env ## ruff: rules and layout
+lint: env ## ruff: rules and layout; mypy: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 test: lint ## lint, then the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile

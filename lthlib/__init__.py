@@ -8,6 +8,7 @@ trainings = lth.summarise(lth.Store("store").rows(spec))  # one line per trainin
 """
 
 from importlib import import_module
+from typing import Any
 
 _FACE = {
     "find_winning_tickets": "core.tickets",
@@ -25,7 +26,7 @@ _FACE = {
 __all__ = list(_FACE)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """What is asked for is loaded then: whoever reads results needs no torch."""
     if name in _FACE:
         return getattr(import_module(f"lthlib.{_FACE[name]}"), name)

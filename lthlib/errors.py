@@ -4,7 +4,7 @@
 class LthError(Exception):
     """What a user can mend. The message is one line; notebooks and the command line show it without a traceback."""
 
-    def _render_traceback_(self):  # IPython asks an exception for this before printing a traceback
+    def _render_traceback_(self) -> list[str]:  # IPython asks an exception for this before printing a traceback
         return [f"{type(self).__name__}: {self}"]
 
 

@@ -49,14 +49,14 @@ class Holder:
     where: str | None = None
     token: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"process {self.pid} on {self.host}" if self.host else "an unknown process"
 
     def alive(self, now: float) -> bool:
         """Whether the holder still works, as far as can be told; `now` in seconds, on the file system's clock."""
         if now - self.renewed > STALE:
             return False
-        if self.where != _where():
+        if self.pid is None or self.where != _where():  # it does not say who it is, or nobody here can ask
             return True
         return self.token in _held.values() if self.pid == os.getpid() else _runs(self.pid)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import torch
@@ -45,7 +46,7 @@ def bench(
 ) -> dict:
     """Everything below, as `lth bench --json` prints it."""
     device = choose_device(device)
-    found = {
+    found: dict[str, Any] = {
         "machine": about(device),
         "speed": [],
         "replicates": [],
@@ -189,12 +190,12 @@ LEVELS = (100, 50, 20, 10, 5, 2, 1, 0.5)  # percent of weights remaining
 
 def saved(store: Store) -> list[dict]:
     """What each round's ticket of a trial of Lenet takes: bytes of its files, and milliseconds per iteration of its
-    training, in which units that lead nowhere are left out (`slim`), turn about with the dense network's. Of the
-    random pixels none is always dark."""
-    found = [spec for spec in store.experiments(store.rows()) if spec.network == "lenet"]
-    if not found:
+    training, in which units that lead nowhere are left out (`slim`), turn about with the dense network's. No
+    random pixel is always dark."""
+    stored = [spec for spec in store.experiments(store.rows()) if spec.network == "lenet"]
+    if not stored:
         return []
-    spec = max(found, key=lambda spec: sum(store.has(spec, Rep("ticket", 0, n)) for n in range(spec.rounds + 1)))
+    spec = max(stored, key=lambda spec: sum(store.has(spec, Rep("ticket", 0, n)) for n in range(spec.rounds + 1)))
     theta = arms.initial(spec, [0])
     found = []
     with machine.prepared():
@@ -265,9 +266,10 @@ def _products(spec: Spec, device: str) -> tuple[float, float, float]:
     return trained, evaluated, operations
 
 
-def _layers(spec: Spec) -> list[tuple[nn.Module, tuple[int, ...]]]:
+def _layers(spec: Spec) -> list[tuple[nn.Conv2d | nn.Linear, tuple[int, ...]]]:
     """Each layer with weights, and the shape of one input of it."""
-    net, seen = networks.build(spec), []
+    net = networks.build(spec)
+    seen: list[tuple[nn.Conv2d | nn.Linear, tuple[int, ...]]] = []
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(lambda layer, given, _: seen.append((layer, tuple(given[0].shape[1:]))))
@@ -275,14 +277,15 @@ def _layers(spec: Spec) -> list[tuple[nn.Module, tuple[int, ...]]]:
     return seen
 
 
-def _calls(layer: nn.Module, x: Tensor, w: Tensor, first: bool) -> tuple[Callable, list[Callable], int]:
-    """The call that makes the outputs, those that make the gradients of weights and, but in the first layer, of inputs,
-    and the operations of one of them."""
+def _calls(layer: nn.Conv2d | nn.Linear, x: Tensor, w: Tensor, first: bool) -> tuple[Callable, list[Callable], int]:
+    """The call that makes the outputs, those that make the gradients of weights and, except in the first layer, of
+    inputs, and the operations of one of them."""
     if isinstance(layer, nn.Linear):
         y = F.linear(x, w)
         backward = [lambda: y.mT @ x, lambda: y @ w]
         return lambda: F.linear(x, w), backward[:1] if first else backward, 2 * y.numel() * w[0].numel()
     x, w = (t.contiguous(memory_format=torch.channels_last) for t in (x, w))
+    assert not isinstance(layer.padding, str), "the paper's networks name a number"
     geometry = (layer.stride, layer.padding, layer.dilation)
     y = F.conv2d(x, w, None, *geometry)
 

@@ -79,7 +79,7 @@ def network(spec: Spec, device: str) -> tuple[nn.Module, torch.optim.Optimizer]:
     net.load_state_dict(theta, strict=False)
     for name in pruning.prunable(spec):
         layer = net.get_submodule(name.removesuffix(".weight"))
-        prune.custom_from_mask(layer, "weight", torch.ones_like(layer.weight))
+        prune.custom_from_mask(layer, "weight", torch.ones_like(net.get_parameter(name)))
     if spec.optimiser == "adam":
         return net, torch.optim.Adam(net.parameters(), lr=spec.lr)
     return net, torch.optim.SGD(net.parameters(), lr=spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay)

@@ -177,7 +177,7 @@ def compact(w: Tensor, mask: Tensor, x: Tensor) -> Product:
 
 
 # What is left of W, and how it is multiplied. Compact is the bound of structured pruning, not a winning ticket.
-KERNELS = {
+KERNELS: dict[str, tuple[Callable[..., Tensor], Callable[..., Product]]] = {
     "dense": (scattered, dense),
     "masked": (scattered, masked),
     "CSR": (scattered, sparse),
@@ -204,7 +204,10 @@ def kernels(
     remaining = list(remaining)
     with _one_thread(), _no_beta_warning(), torch.inference_mode():
         lines = [
-            line for shape in shapes for p in remaining for line in _measure(tuple(shape), p, batch, repeats, seed)
+            line
+            for outputs, inputs in shapes
+            for p in remaining
+            for line in _measure((outputs, inputs), p, batch, repeats, seed)
         ]
     return pd.DataFrame(lines)
 

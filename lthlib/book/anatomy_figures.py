@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
 from lthlib.book.captions import scale
 from lthlib.book.panel import plots, say_not_run
-from lthlib.book.style import DENSE_LINE, GREY, LAYERS, LOOKS, Shown, level, shade, shown
+from lthlib.book.style import DENSE_LINE, GREY, LAYERS, LOOKS, Colour, Shown, level, shade, shown
 from lthlib.book.tables import over_trials
 
 OUT_OF = {"fc1.weight": "pixels", "fc2.weight": "hidden layer 1", "out.weight": "hidden layer 2"}
@@ -136,7 +136,7 @@ def _density(t: pd.DataFrame, quantity: str, label: str, look: dict) -> Line:
     return _line(t[t["quantity"] == quantity], "x", label, look)
 
 
-def _measured(t: pd.DataFrame, quantity: str, label: str, colour: str, marker: str) -> Line:
+def _measured(t: pd.DataFrame, quantity: str, label: str, colour: Colour, marker: str) -> Line:
     return _line(t[t["quantity"] == quantity], "remaining", label, {"color": colour, "marker": marker})
 
 

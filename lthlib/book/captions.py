@@ -149,7 +149,7 @@ def papers_curves(trainings: pd.DataFrame, arms: list[str], random: set[str]) ->
 
 
 def sentences(*several: str) -> str:
-    """Sentences in a row, but for those that are empty."""
+    """Sentences in a row, without those that are empty."""
     return " ".join(one for one in several if one)
 
 

@@ -49,6 +49,7 @@ class Experiment:
         """One row per evaluation: the committed ones, or those asked for, after training what is missing."""
         if self.spec is None:
             return _best(self)
+        assert self.where is not None, "an experiment to be run comes with the place to run it"
         carry_out(self.spec, *ready(self.spec, self.where))
         asked = pd.DataFrame(plan(self.spec))
         rows = self.store.rows(self.spec).merge(asked, on=list(asked.columns))
@@ -64,7 +65,10 @@ class Experiment:
         return anatomy.of(self.spec, self.store)
 
     def ticket_masks(self, layer: str, trial: int = 0) -> dict[int, np.ndarray]:
-        """The masks of a layer by round, booleans of the layer's shape. A store keeps them, `results/` does not."""
+        """The masks of a layer by round, booleans of the layer's shape. A store keeps them, `results/` does not:
+        SpecError for a committed experiment."""
+        if self.spec is None:
+            raise SpecError("the masks of a committed experiment are not here: choose quick, laptop or paper")
         rounds = [Rep("ticket", trial, n) for n in range(self.spec.rounds + 1)]
         return {rep.round: self.store.arrays(self.spec, rep)[f"mask.{layer}"] for rep in rounds}
 
@@ -87,8 +91,8 @@ def _parameters(namespace: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """The parameters that a chapter declares, and those that papermill injected.
 
     Cells say so, whose sources IPython keeps: a live kernel holds names of all kinds, and not every Python tells which
-    of them have a type. Of cells that were executed again the last before the check count, and what was injected
-    before the parameters were set again no longer holds.
+    of them have a type. Where cells were executed again, the last before the check count, and what was injected before
+    the parameters were set again no longer holds.
     """
     cells = [cell for cell in namespace.get("_ih", ()) if isinstance(cell, str)]  # `In`, which somebody may overwrite
     checked = max((n for n, cell in enumerate(cells) if "check_parameters(" in cell), default=len(cells))
@@ -112,8 +116,9 @@ def _assigned(cell: str, *kinds: type) -> list[str]:
     match lines:  # what IPython makes of a cell below %%time or the like
         case [ast.Expr(ast.Call(ast.Attribute(attr="run_cell_magic"), [*_, ast.Constant(str(below))]))]:
             return _assigned(below, *kinds)
-    found = [line for line in lines if isinstance(line, kinds or (ast.Assign, ast.AnnAssign))]
-    targets = [target for line in found for target in getattr(line, "targets", None) or [line.target]]
+    found = [line for line in lines if isinstance(line, ast.Assign | ast.AnnAssign)]
+    found = [line for line in found if not kinds or isinstance(line, kinds)]
+    targets = [t for line in found for t in (line.targets if isinstance(line, ast.Assign) else [line.target])]
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
@@ -140,8 +145,8 @@ def experiment(
         shelf = _shelf(store)
         where = Where(shelf.path, data_root, device, scheduler=scheduler)
         return Experiment(network, spec, where, shelf, setting, variation)
-    given = {**changes, "scheduler": scheduler, "seed": None}
-    given = [name for name, value in given.items() if value is not None]
+    asked = {**changes, "scheduler": scheduler, "seed": None}
+    given = [name for name, value in asked.items() if value is not None]
     if given:
         raise SpecError(f"the profile published draws committed results as they are: leave out {', '.join(given)}")
     return Experiment(network, None, None, published(), setting, variation)
@@ -195,9 +200,11 @@ def among(text: str, known: Collection[str], what: str, whose: str = "") -> list
 
 
 def _names(text: str | None) -> list[str] | None:
-    if text is not None and not isinstance(text, str):
+    if text is None:
+        return None
+    if not isinstance(text, str):
         raise SpecError(f"this is a list of names with commas between them, not {text!r}")
-    return text and list(dict.fromkeys(part.strip() for part in text.split(",")))
+    return list(dict.fromkeys(part.strip() for part in text.split(","))) if text else []
 
 
 def provenance(rows: pd.DataFrame, namespace: Mapping[str, Any]) -> Table:
@@ -226,10 +233,10 @@ def all_rows(experiments: dict[str, Experiment]) -> pd.DataFrame:
 
 def together(*tables: pd.DataFrame) -> pd.DataFrame:
     """Rows of several tables in one, each once."""
-    tables = [table for table in tables if len(table)]
-    if not tables:
+    filled = [table for table in tables if len(table)]
+    if not filled:
         return pd.DataFrame(columns=COLUMNS)
-    return pd.concat(tables, ignore_index=True).drop_duplicates([*TRAINING, "iteration"], ignore_index=True)
+    return pd.concat(filled, ignore_index=True).drop_duplicates([*TRAINING, "iteration"], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -254,8 +261,9 @@ def left_out(
     one setting, or because they are not among the `known`, those it is about."""
     if not experiments and not networks:
         return Note("This page was made without any network, so nothing is drawn below.")
-    others = [specs.NAMES[name] for name in _names(networks) if name not in known]
-    missing = [specs.NAMES[name] for name in _names(networks) if name in known and name not in experiments]
+    asked = _names(networks) or []
+    others = [specs.NAMES[name] for name in asked if name not in known]
+    missing = [specs.NAMES[name] for name in asked if name in known and name not in experiments]
     said = [f"This page is not about {listed(others)}."] if others else []
     if missing:
         who = listed(missing) + (f" in the setting `{setting}`" if setting else "")

@@ -65,7 +65,7 @@ def verdicts(tests: pd.DataFrame) -> Table:
     for word in VERDICTS:
         given = tests[tests["verdict"] == word]
         counts = given.groupby("id", sort=False).size()
-        which = ", ".join(f"{name} ({n})" if n > 1 else name for name, n in counts.items())
+        which = ", ".join(f"{name} ({n})" if n > 1 else str(name) for name, n in counts.items())
         lines.append(
             {
                 "verdict": verdict(word),

@@ -130,7 +130,7 @@ def guard(course: str, seconds: float = 600, characters: int = 1_000_000) -> Non
     This stops what a student would think of trying, not an attacker: Python cannot be made a sandbox from within, and
     the tests run in the same process as the code that they test.
     """
-    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or 2)
     sys.stdout = sys.stderr = Bounded(sys.stdout, characters)  # an object of ours: IPython puts a changed method back
     closed = [os.path.realpath(course), *(os.path.realpath(Path(course).parent / name) for name in ("tests", ".git"))]
     here = os.path.realpath(os.curdir)

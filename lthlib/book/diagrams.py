@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from itertools import pairwise
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
-from lthlib.book.style import ARMS, INK, NARROW, PALE, WIDE, Shown, level, shade, shown
+from lthlib.book.style import ARMS, INK, NARROW, PALE, WIDE, Colour, Shown, level, shade, shown
 
 BLUE, WARM = ARMS["ticket"].colour, ARMS["reinit"].colour
 
@@ -141,7 +142,7 @@ def idea() -> Shown:
 
 
 def _idea_wide() -> Figure:
-    ax = _sheet(WIDE, 5.12)
+    fig, ax = _sheet(WIDE, 5.12)
     places = {"init": (0.6, 29), "train": (20.8, 29), "prune": (41, 29), "ticket": (61.2, 29), "control": (61.2, 0.6)}
     _cards(ax, places, 18.2)
     for x in (19, 39.2, 59.4):
@@ -151,11 +152,11 @@ def _idea_wide() -> Figure:
     _arrow(ax, (75.2, 28.9), (75.2, 22.2), colour=WARM)
     _words(ax, 1.8, 20, "The hypothesis", fill(HYPOTHESIS, 62), BLUE, 10)
     _words(ax, 1.8, 9, "The control", fill(CONTROL, 70), WARM, 10)
-    return ax.figure
+    return fig
 
 
 def _idea_narrow() -> Figure:
-    ax = _sheet(NARROW, 8.75)
+    fig, ax = _sheet(NARROW, 8.75)
     top, middle = 65.5, 38.5
     places = {"init": (0.5, top), "train": (19.7, top), "prune": (19.7, middle), "ticket": (0.5, middle)}
     _cards(ax, {**places, "control": (0.5, 11)}, 17.8)
@@ -167,15 +168,16 @@ def _idea_narrow() -> Figure:
     _arrow(ax, (9.4, 38.4), (9.4, 32.6), colour=WARM)
     _words(ax, 20, 31.5, "The control", fill(CONTROL, 26), WARM, 8.5)
     _words(ax, 0.8, 8.5, "The hypothesis", fill(HYPOTHESIS, 52), BLUE, 8.5)
-    return ax.figure
+    return fig
 
 
-def _sheet(width: float, height: float) -> Axes:
+def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
     """An empty figure, measured in tenths of an inch."""
-    ax = Figure(figsize=(width, height)).add_axes((0, 0, 1, 1))
+    fig = Figure(figsize=(width, height))
+    ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, 10 * width), ylim=(0, 10 * height))
     ax.set_axis_off()
-    return ax
+    return fig, ax
 
 
 def _cards(ax: Axes, places: Mapping[str, tuple[float, float]], width: float) -> None:
@@ -196,7 +198,7 @@ def _cards(ax: Axes, places: Mapping[str, tuple[float, float]], width: float) ->
     for name, network in networks.items():
         (x, y), (title, words) = places[name], CARDS[name]
         edge = {"ticket": BLUE, "control": WARM}.get(name)
-        look = {"ec": edge or PALE, "lw": 2.0 if edge else 1.2}
+        look: dict[str, Any] = {"ec": edge or PALE, "lw": 2.0 if edge else 1.2}
         box = "round,pad=0,rounding_size=1.2"
         ax.add_patch(FancyBboxPatch((x, y), width, CARD_HEIGHT, boxstyle=box, fc="white", **look))
         ax.text(x + 1.2, y + 20.3, title, va="top", weight="bold", size=9.5, color=edge or INK)
@@ -204,7 +206,7 @@ def _cards(ax: Axes, places: Mapping[str, tuple[float, float]], width: float) ->
         _network(ax, x, y, width, *network, removed=name == "prune")
 
 
-def _network(ax: Axes, x: float, y: float, width: float, weights, mask, colour: str, removed: bool) -> None:
+def _network(ax: Axes, x: float, y: float, width: float, weights, mask, colour: Colour, removed: bool) -> None:
     """Connections as wide as their weights; those that the mask removes are faint, or not shown."""
     columns = zip(np.linspace(x + 2.6, x + width - 2.6, len(LAYERS)), LAYERS, strict=True)
     layers = [[(x, y + 1 + (CARD_HEIGHT - 6.4) * (i + 0.5) / n) for i in range(n)] for x, n in columns]
@@ -215,15 +217,15 @@ def _network(ax: Axes, x: float, y: float, width: float, weights, mask, colour: 
         elif removed:
             ax.plot(*zip(a, b, strict=True), color="#DDDDDD", lw=0.9, zorder=1)
     nodes = np.concatenate(layers)
-    ax.scatter(*nodes.T, s=62, color="white", edgecolors="#555555", linewidths=1.1, zorder=3)
+    ax.scatter(nodes[:, 0], nodes[:, 1], s=62, color="white", edgecolors="#555555", linewidths=1.1, zorder=3)
 
 
-def _arrow(ax: Axes, *points: tuple[float, float], colour: str = "#555555") -> None:
+def _arrow(ax: Axes, *points: tuple[float, float], colour: Colour = "#555555") -> None:
     """An arrow along a line with corners."""
-    look = {"arrowstyle": "-|>", "mutation_scale": 11, "lw": 1.6, "joinstyle": "round"}
+    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 11, "lw": 1.6, "joinstyle": "round"}
     ax.add_patch(FancyArrowPatch(path=Path(points), color=colour, **look))
 
 
-def _words(ax: Axes, x: float, y: float, title: str, text: str, colour: str, size: float) -> None:
+def _words(ax: Axes, x: float, y: float, title: str, text: str, colour: Colour, size: float) -> None:
     ax.text(x, y, title, weight="bold", size=size + 1, va="top", color=colour)
     ax.text(x, y - 0.27 * size, text, size=size, va="top", linespacing=1.35)

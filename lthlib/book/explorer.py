@@ -4,14 +4,14 @@
     python -m lthlib.book.explorer                 only the measurements anew, from the committed rows
 
 Masks are nested, so one letter per connection of the first layer says all of them: by which pruning it was removed.
-Random masks are not; of them there is what a map needs, the sum at each pixel and that of each unit.
+Random masks are not: what a map needs of them is there, the sum at each pixel and that of each unit.
 """
 
 import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -124,7 +124,7 @@ def measured(rows: pd.DataFrame, trial: int = 0) -> dict[str, Any]:
     }
 
 
-def _curve(trainings: pd.DataFrame, arm: str, quantity: str, rounds: int) -> list[dict[str, float] | None]:
+def _curve(trainings: pd.DataFrame, arm: str, quantity: str, rounds: int) -> list[dict[Hashable, Any] | None]:
     """One point per round, None where the arm was not trained."""
     spread = curves.spread(trainings[trainings["arm"] == arm], quantity).set_index("round")
     points = spread[["mean", "low", "high", "n"]].to_dict("index")
@@ -204,11 +204,17 @@ def page(text: str, found: Mapping[str, Any]) -> str:
         f'<a href="../_static/{Path(DATA).name}" download>{Path(DATA).name}</a>.'
     )
     for name, words in {"still": html, "seen": seen(found), "scale": origin}.items():
-        begin, end = (f"<!-- {edge} {name} of python -m lthlib.book.explorer -->" for edge in ("begin", "end"))
-        pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
-        text, n = pattern.subn(lambda _, b=begin, w=words, e=end: f"{b}\n{w}\n{e}", text)
-        if n != 1:
-            raise LthError(f"{PAGE} must have one place that begins with {begin} and ends with {end}")
+        text = _with(text, name, words)
+    return text
+
+
+def _with(text: str, name: str, words: str) -> str:
+    """The page's text with these words between the marks of this name."""
+    begin, end = (f"<!-- {edge} {name} of python -m lthlib.book.explorer -->" for edge in ("begin", "end"))
+    pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+    text, n = pattern.subn(lambda _: f"{begin}\n{words}\n{end}", text)
+    if n != 1:
+        raise LthError(f"{PAGE} must have one place that begins with {begin} and ends with {end}")
     return text
 
 

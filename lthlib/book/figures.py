@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from lthlib.book import captions
 from lthlib.book.captions import ONESHOT, sentences
 from lthlib.book.panel import CONV_TICKS, TICKS, Panel, plots, remaining_axis, weights_axis
-from lthlib.book.pictures import accuracy_over_time, against_remaining, numbers
+from lthlib.book.pictures import Quantity, accuracy_over_time, against_remaining, numbers
 from lthlib.book.style import LOOKS, Arm, Shown, listed, shade, shown
 from lthlib.evidence import curves, matching, paper_curves
 from lthlib.specs import NAMES, NOISE, POINTS
@@ -112,7 +112,7 @@ def random_sparsity_deep(trainings: pd.DataFrame, network: str) -> Shown:
 def scopes(trainings: pd.DataFrame, network: str, layerwise: pd.DataFrame | None = None) -> Shown:
     """Figures 38 and 39, one network and learning rate of them: weights of all convolutions ranked together, against
     each layer pruned for itself."""
-    quantities = [("acc_end", "Test accuracy at the end (%)", {})]
+    quantities: list[Quantity] = [("acc_end", "Test accuracy at the end (%)", {})]
     what = "Test accuracy at the end of training, of tickets whose convolutions are ranked together,"
     return against_remaining(trainings, network, ("ticket",), quantities, what, beside={"layer": layerwise})
 
@@ -120,12 +120,13 @@ def scopes(trainings: pd.DataFrame, network: str, layerwise: pd.DataFrame | None
 def warmups(runs: Mapping[int, pd.DataFrame], network: str) -> Shown:
     """Figures 44 and 45, one network of them: the validation accuracy of tickets at the end of training, a line for
     each length of warmup; `runs` are trainings by that length, in the paper's iterations."""
-    runs = dict(sorted(runs.items()))
-    longest = next(reversed(runs.values()))
+    by_length: dict[str | float, pd.DataFrame] = {length: runs[length] for length in sorted(runs)}
+    longest = runs[max(runs)]
     shrunk = longest["iterations"].iloc[0] != (paper := captions.nearest(longest).iterations)
     note = f"Lengths are of the paper's {paper:,} iterations: here they are as much shorter as training is."
     quantities = [("valacc_end", f"{NAMES[network]}: validation accuracy, end (%)")]
-    return sweep(runs, network, "iterations of warmup", quantities, unlike=("warmup",), note=note if shrunk else "")
+    note = note if shrunk else ""
+    return sweep(by_length, network, "iterations of warmup", quantities, unlike=("warmup",), note=note)
 
 
 SWEPT = (("es", "Early-stop iteration"), ("valacc_es", "Validation accuracy at early stop (%)"))
@@ -183,7 +184,7 @@ def sweep(
     late = drawn[(drawn["es"] >= 0.98 * drawn["iterations"]) & (panels[0].quantity == "es")]
     first = next(iter(tickets.values()))
     each = captions.span(drawn.groupby(["key", "round"]).size())
-    cut = [f"{p.limits()[0]:.1f} %" for p in panels if p.cut_off()]
+    cut = [f"{bottom:.1f} %" for p in panels if (bottom := p.cut_off()) is not None]
     caption = sentences(
         f"{listed(title for _, title in quantities)}, of {NAMES[network]}'s tickets, by {factor}, against the "
         f"{'number' if by_weights else 'percentage'} of weights remaining.",
@@ -243,7 +244,7 @@ def figure25(trainings: pd.DataFrame) -> Shown:
 
 
 def _appendix_f(trainings: pd.DataFrame, arms: Sequence[str], figure: Mapping[str, str]) -> Shown:
-    """Early stop and the accuracy there; of the paper's curves that of accuracy alone, since its early stops here are
+    """Early stop and the accuracy there. The paper's curves are those of accuracy alone, since its early stops here are
     those of the smallest loss on test data."""
     places = {arm: (figure.get(arm, "fig4a"), "acc_es") for arm in arms}
     quantities = [("es", "Early-stop iteration", {}), ("acc_es", "Test accuracy at early stop (%)", places)]
@@ -252,7 +253,7 @@ def _appendix_f(trainings: pd.DataFrame, arms: Sequence[str], figure: Mapping[st
 
 def generalisation(trainings: pd.DataFrame, network: str = "lenet") -> Shown:
     """How far test accuracy lies below train accuracy, at early stop and at the end of training (Section 5)."""
-    quantities = [("gap_es", "Train less test accuracy at early stop (points)", {})]
+    quantities: list[Quantity] = [("gap_es", "Train less test accuracy at early stop (points)", {})]
     quantities += [("gap_end", "Train less test accuracy at the end (points)", {})]
     what = "Train accuracy less test accuracy, at early stop and at the end of training,"
     return against_remaining(trainings, network, (*ITERATIVE, "random"), quantities, what)

@@ -29,7 +29,7 @@ def meanings(doctree: Any) -> dict[str, str]:
     """The meaning of each term of a page, in plain text, by the anchor of the term."""
     from docutils import nodes
 
-    found = {}
+    found: dict[str, str] = {}
     for item in doctree.findall(nodes.definition_list_item):
         text = " ".join(part.astext() for part in item.findall(nodes.definition))
         found |= {anchor: " ".join(text.split()) for term in item.findall(nodes.term) for anchor in term["ids"]}

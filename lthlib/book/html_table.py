@@ -36,7 +36,10 @@ class Table:
 class File(str):
     """Text of a cell by which one gets a file that the page carries itself."""
 
-    def __new__(cls, text: str, name: str, content: str):
+    name: str
+    content: str
+
+    def __new__(cls, text: str, name: str, content: str) -> "File":
         cell = super().__new__(cls, text)
         cell.name, cell.content = name, content
         return cell

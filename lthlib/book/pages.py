@@ -103,7 +103,7 @@ def _papermill():
 
 
 def stage_of(source: Path, stage: Path) -> Path:
-    """A new tree with all of the book but its notebooks, and execution switched off."""
+    """A new tree with all of the book except its notebooks, and execution switched off."""
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     shutil.copytree(source / BOOK, stage / BOOK, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))

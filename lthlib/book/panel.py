@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ TICKS = {"lenet": PAPER_TICKS, "resnet20": RESNET_TICKS, "vgg19": VGG_TICKS}  # 
 COUNTS = (300_000, 100_000, 30_000, 10_000, 3_000, 1_000, 300)  # of weights, Figure 31
 LINEAR_TICKS = (100, 87.5, 75.0, 62.6, 50.1, 37.6, 25.1, 12.7)  # Figure 4c
 WINDOW = {"lenet": 6.0}  # percentage points of accuracy below the best that a panel shows; other networks: 15
+
+Place = tuple[str, ...]  # where the paper's table has a curve: figure, its name for the quantity, perhaps a variant
 
 
 @dataclass
@@ -76,13 +79,16 @@ class Panel:
         room = 0.06 * max(top - bottom, 1.0)
         return bottom - room, min(top + room, 100.2)
 
-    def cut_off(self) -> bool:
-        """Whether a measured value lies below the panel."""
-        return not self.log and any((c["low"] < self.limits()[0]).any() for c in self.ours.values())
+    def cut_off(self) -> float | None:
+        """Where the panel ends, if a measured value lies below that."""
+        limits = self.limits()
+        if self.log or limits is None:
+            return None
+        return limits[0] if any((c["low"] < limits[0]).any() for c in self.ours.values()) else None
 
     def draw(self, ax: Axes) -> None:
         for arm, curve in self.paper.items():
-            hollow = {"marker": self.looks[arm].marker, "ms": 3.2, "mfc": "white", "mew": 0.8}
+            hollow: dict[str, Any] = {"marker": self.looks[arm].marker, "ms": 3.2, "mfc": "white", "mew": 0.8}
             every = apart(ax, curve["remaining"])[::3]
             ax.plot(curve["remaining"], curve["mean"], **PAPER_LINE, **hollow, markevery=every, gid=f"paper:{arm}")
         if np.isfinite(self.dense):
@@ -117,14 +123,16 @@ class Panel:
 
     def _turn(self, curve: pd.DataFrame) -> str:
         if self.quantity == "es":
-            return f"lowest, {self._point(curve.loc[curve['mean'].idxmin()])}"
-        return f"highest, {self._point(curve.loc[curve['mean'].idxmax()])}"
+            return f"lowest, {self._point(curve.iloc[curve['mean'].argmin()])}"
+        return f"highest, {self._point(curve.iloc[curve['mean'].argmax()])}"
 
     def _point(self, point: pd.Series) -> str:
         return f"{self.text(point['mean'])}, with {level(point['remaining'])} left"
 
 
-def panel_of(trainings: pd.DataFrame, run: Iterable[str], quantity: str, title: str, paper: Mapping) -> Panel:
+def panel_of(
+    trainings: pd.DataFrame, run: Iterable[str], quantity: str, title: str, paper: Mapping[str, Place]
+) -> Panel:
     network = trainings["network"].iloc[0]
     measured = trainings.dropna(subset=quantity)
     spread = curves.spread(measured, quantity).sort_values("remaining", ascending=False)
@@ -163,13 +171,14 @@ def remaining_axis(
     ax: Axes, log: bool, levels: np.ndarray, inches: float, papers_ticks: Sequence[float], papers_curve: bool
 ) -> None:
     """P_m from 100 on the left to small on the right, with the paper's ticks; labels thin out rather than touch."""
-    left, right, ticks = 103, 0, LINEAR_TICKS
+    left, right = 103.0, 0.0
+    ticks: Sequence[float] = LINEAR_TICKS
     if log:
         ax.set_xscale("log")
         # A run of few rounds still shows where the paper's curve turns, if that is drawn.
-        left, right = 114, min(19 if papers_curve else 100, levels[-1]) / 1.14
+        left, right = 114.0, min(19 if papers_curve else 100, levels[-1]) / 1.14
         ticks = [t for t in papers_ticks if t > right]
-        ticks = levels if len(ticks) < 4 and len(levels) < 9 else ticks
+        ticks = list(levels) if len(ticks) < 4 and len(levels) < 9 else ticks
     every = 1 if len(ticks) <= 3.3 * inches else 2
     labels = ["100" if t == 100 else f"{t:.1f}" for t in ticks]
     ax.set_xticks(ticks, [label if i % every == 0 else "" for i, label in enumerate(labels)])
@@ -188,7 +197,7 @@ def weights_axis(ax: Axes, most: float, least: float) -> None:
 
 def apart(ax: Axes, remaining: pd.Series) -> list[int]:
     """The points that get a marker and a bar: all, unless they would touch (one-shot near 100 % on a log axis)."""
-    kept = []
+    kept: list[int] = []
     for i, p in enumerate(remaining):
         if ax.get_xscale() == "linear" or not kept or p < 0.87 * remaining.iloc[kept[-1]]:
             kept.append(i)
@@ -198,7 +207,7 @@ def apart(ax: Axes, remaining: pd.Series) -> list[int]:
 def draw_end(ax: Axes, iterations: int) -> None:
     """Where training ended: an early stop up there says that the loss was still falling."""
     ax.axhline(iterations, color=GREY, lw=0.8, zorder=1.7, gid="end of training")
-    above = {"xytext": (0, 1), "textcoords": "offset points", "va": "bottom"}
+    above: dict[str, Any] = {"xytext": (0, 1), "textcoords": "offset points", "va": "bottom"}
     ax.annotate("training ends", (100, iterations), **above, size=8, color=GREY)
 
 

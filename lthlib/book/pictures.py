@@ -13,6 +13,7 @@ from lthlib.book.captions import sentences
 from lthlib.book.panel import (
     CONV_TICKS,
     TICKS,
+    Place,
     draw_curve,
     draw_end,
     legend,
@@ -26,12 +27,14 @@ from lthlib.evidence import curves, matching
 from lthlib.specs import NAMES, POINTS
 from lthlib.specs.columns import TRAINING
 
+Quantity = tuple[str, str, Mapping[str, Place]]  # its name, its title, and by arm where the paper's curve is
+
 
 def against_remaining(
     trainings: pd.DataFrame,
     network: str,
     arms: Sequence[str],
-    quantities: list,
+    quantities: Sequence[Quantity],
     what: str,
     log: bool = True,
     beside: Mapping[str, pd.DataFrame | None] | None = None,
@@ -44,13 +47,13 @@ def against_remaining(
     """
     trainings = matching.one_experiment(trainings, network)
     compared = {} if beside is None else beside
-    beside = {name: matching.tickets_beside(t, network, name) for name, t in compared.items() if t is not None}
-    beside = {name: t for name, t in beside.items() if len(t)}
+    others = {name: matching.tickets_beside(t, network, name) for name, t in compared.items() if t is not None}
+    others = {name: t for name, t in others.items() if len(t)}
     run = [arm for arm in arms if (trainings["arm"] == arm).any()]
     dense = curves.dense(trainings)
     alone = trainings[trainings["arm"].isin(run)] if run else dense
-    measured = pd.concat([alone, *beside.values()]) if beside else alone
-    trainings, run, arms = pd.concat([trainings, *beside.values()]), [*run, *beside], [*arms, *compared]
+    measured = pd.concat([alone, *others.values()]) if others else alone
+    trainings, run, arms = pd.concat([trainings, *others.values()]), [*run, *others], [*arms, *compared]
     comparable = not captions.incomparable(trainings)
     asked = [arm for arm in run or arms if comparable and any(arm in at for _, _, at in quantities)]
     panels = [panel_of(trainings, run, q, t, {arm: at[arm] for arm in asked if arm in at}) for q, t, at in quantities]
@@ -71,13 +74,13 @@ def against_remaining(
         legend(fig, run, len(dense) > 0, len(paper) > 0, _title(trainings))
         return fig
 
-    cut = [f"{p.limits()[0]:.1f} %" for p in panels if p.cut_off()]
+    cut = [f"{bottom:.1f} %" for p in panels if (bottom := p.cut_off()) is not None]
     caption = sentences(
         f"{what} against the percentage of weights remaining.",
         captions.measured(alone, levels=True),
-        *(f"Beside it, {LOOKS[name].short}. {captions.measured(t, levels=True)}" for name, t in beside.items()),
+        *(f"Beside it, {LOOKS[name].short}. {captions.measured(t, levels=True)}" for name, t in others.items()),
         captions.means_and_bars(measured, "point") if run else "",
-        f"Dotted: the mean of the dense network{' of the first' if beside else ''}." if len(dense) else "",
+        f"Dotted: the mean of the dense network{' of the first' if others else ''}." if len(dense) else "",
         captions.not_run(*(LOOKS[arm].short if arm in compared else LOOKS[arm].name for arm in arms if arm not in run)),
         "Early stops are on a logarithmic axis." if panels[0].log else "",
         f"Accuracies below {listed(dict.fromkeys(cut))} are cut off." if cut else "",

@@ -41,7 +41,7 @@ def recorded(folder: str | Path) -> list[dict]:
 
 
 def show(draw: Callable[[dict], Table | Shown], machines: list[dict]) -> None:
-    """Show one table or figure per machine, in a notebook; of a machine where it was not measured, nothing."""
+    """Show one table or figure per machine, in a notebook; nothing for a machine where it was not measured."""
     from IPython.display import display
 
     for found in machines:
@@ -101,8 +101,8 @@ def costs(asked: dict[str, list[Spec]], machines: list[dict]) -> Table:
                 "iterations of each": f"{iterations:,}",
             }
             for found in machines:
-                taken = [seconds(spec, found) for spec in some]
-                known = None not in taken
+                taken = [s for spec in some if (s := seconds(spec, found)) is not None]
+                known = len(taken) == len(some)
                 about = found["machine"]
                 where = f"about, on {about['cores']} core{'s' * (about['cores'] > 1)} of {about['device']}"
                 line[where] = duration(sum(taken)) if known else "minutes" if profile == "quick" else "not timed"
@@ -123,7 +123,7 @@ def parts(found: dict) -> Table:
             row["part"]: _ms(row["ms"]) + (f" ({_ms(row['products_ms'])})" if row["products_ms"] else "")
             for _, row in rows.iterrows()
         }
-        lines.append({"network": _name(network, precision), **own, "sum": _ms(rows["ms"].sum())})
+        lines.append({"network": _name(str(network), str(precision)), **own, "sum": _ms(rows["ms"].sum())})
     caption = (
         "Milliseconds per iteration in one process, part by part; evaluation is its share per iteration. In brackets "
         f"the bare products of that part. {_machine(found)}."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
@@ -19,13 +19,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+Colour = str | tuple[float, float, float]  # as matplotlib takes it: a name, #RRGGBB, or shares of red, green, blue
+
 
 class Arm(NamedTuple):
     """How one arm looks and is called, in every figure."""
 
     name: str
     short: str
-    colour: str
+    colour: Colour
     marker: str
 
 
@@ -53,11 +55,11 @@ LOOKS = ARMS | BESIDE
 # Lenet's, by the weights that lead into them.
 LAYERS = {"fc1.weight": "hidden layer 1", "fc2.weight": "hidden layer 2", "out.weight": "output layer"}
 INK, GREY, PALE = "#222222", "#666666", "#D9D9D9"
-DENSE_LINE = {"color": INK, "linestyle": ":", "linewidth": 1.0}
+DENSE_LINE: dict[str, Any] = {"color": INK, "linestyle": ":", "linewidth": 1.0}
 # matplotlib's own dashes scale with the line; these are in points, the same length in every figure.
-PAPER_LINE = {"color": "#8A8A8A", "linestyle": (0, (4.5, 2.2)), "linewidth": 1.1, "zorder": 1.5}
+PAPER_LINE: dict[str, Any] = {"color": "#8A8A8A", "linestyle": (0, (4.5, 2.2)), "linewidth": 1.1, "zorder": 1.5}
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # by matplotlib's names
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "axes.facecolor": "white",
@@ -102,10 +104,11 @@ def style():
     return mpl.rc_context(STYLE)
 
 
-def shade(colour: str, amount: float) -> tuple[float, float, float]:
+def shade(colour: Colour, amount: float) -> tuple[float, float, float]:
     """The colour mixed with white (amount > 0) or black (amount < 0)."""
     end = 1.0 if amount > 0 else 0.0
-    return tuple(c + (end - c) * abs(amount) for c in to_rgb(colour))
+    red, green, blue = (c + (end - c) * abs(amount) for c in to_rgb(colour))
+    return red, green, blue
 
 
 def level(remaining: float) -> str:

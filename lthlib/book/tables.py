@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ def provenance(rows: pd.DataFrame, caption: str) -> Table:
         notes.append(f"{_command(spec, len(ran))}. {made_with}; commit {code}; data of SHA-256 {data}.")
         lines.append(
             {
-                "experiment": File(key, f"{key}.json", specs.as_json(spec)),
+                "experiment": File(str(key), f"{key}.json", specs.as_json(spec)),
                 "network": _name(ran["network"].iloc[0]),
                 "trainings": len(ran),
                 "hours": f"{ran['seconds'].sum() / 3600:.2f}",
@@ -77,7 +78,8 @@ def _as_drawn(ran: pd.DataFrame) -> specs.Spec:
     branches = ran[ran["arm"].isin(("reinit", "random", "continued"))]
     levels = ran[ran["arm"].str.startswith("oneshot")]
     rounds, trials = extent(ran)
-    drawn = {"arms": tuple(arm for arm in ARMS if (ran["arm"] == arm).any()) or asked.arms, "rounds": rounds}
+    arms = tuple(arm for arm in ARMS if (ran["arm"] == arm).any())
+    drawn: dict[str, Any] = {"arms": arms or asked.arms, "rounds": rounds}
     drawn |= {"trials": trials} if trials else {}
     drawn |= {"branch_step": int(branches["round"].min())} if len(branches) else {}
     drawn |= {"oneshot_step": int(levels["round"].min())} if len(levels) else {}

@@ -160,8 +160,8 @@ def _bench(options: argparse.Namespace) -> None:
         say = (lambda line: None) if options.json else partial(print, flush=True)
         say(releases.HEAD)
         length = {network: bench.LENGTH.get(network, bench.SHORT) for network in known}
-        found = releases.compare(options.against, cases, length, choose_device(options.device), tell=say)
-        return print(json.dumps(found, indent=1)) if options.json else None
+        beside = releases.compare(options.against, cases, length, choose_device(options.device), tell=say)
+        return print(json.dumps(beside, indent=1)) if options.json else None
     if options.json:
         print(json.dumps(bench.bench(cases, options.device, store=options.store), indent=1))
         return

@@ -26,7 +26,11 @@ def prune(theta: dict[str, Tensor], mask: Mask, rates: dict[str, float], togethe
     """In each layer and row, drop the fraction `rates[layer]` of the survivors that has the smallest |θ|; the layers in
     `together`, of one rate, are ranked as if they were one (global pruning, Section 4).
 
-    Ranked, not thresholded: the count is exact, and of equal magnitudes the one with the lower index goes first.
+    Ranked, not thresholded: the count is exact, and of equal magnitudes the one with the lower index goes first. Both
+    dicts are [R, *shape]; ValueError if layers `together` have several rates.
+
+    >>> prune({"w": torch.tensor([[1.0, -3.0, 2.0, 0.5]])}, {"w": torch.ones(1, 4)}, {"w": 0.5})
+    {'w': tensor([[0., 1., 1., 0.]])}
     """
     layers = {name: m for name, m in mask.items() if name not in together}
     left = {name: _drop_smallest(theta[name].abs().flatten(1), m.flatten(1), rates[name]) for name, m in layers.items()}
@@ -34,7 +38,7 @@ def prune(theta: dict[str, Tensor], mask: Mask, rates: dict[str, float], togethe
         sizes, flat = ([tensors[name].flatten(1) for name in together] for tensors in (theta, mask))
         (rate,) = {rates[name] for name in together}
         kept = _drop_smallest(torch.cat(sizes, 1).abs(), torch.cat(flat, 1), rate)
-        left |= zip(together, kept.split([m.shape[1] for m in flat], 1), strict=True)
+        left |= zip(together, torch.split(kept, [m.shape[1] for m in flat], 1), strict=True)
     return {name: left[name].reshape(m.shape) for name, m in mask.items()}
 
 
@@ -61,6 +65,10 @@ def _shuffled(row: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def survivors(mask: Mask) -> list[dict[str, int]]:
-    """Per row, the number of weights left in each layer."""
+    """Per row, the number of weights left in each layer.
+
+    >>> survivors({"w": torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])})
+    [{'w': 2}, {'w': 1}]
+    """
     counts = {name: m.flatten(1).sum(1).to(torch.int64).tolist() for name, m in mask.items()}
     return [dict(zip(counts, row, strict=True)) for row in zip(*counts.values(), strict=True)]

@@ -5,7 +5,7 @@ import hashlib
 import torch
 
 
-def stream(seed: int, *name: str | int) -> torch.Generator:
+def stream(seed: int, *name: str | int | float) -> torch.Generator:
     """A CPU generator for one purpose, for example `stream(seed, trial, "init")`.
 
     The global random state is neither read nor changed, and draws do not depend on the device, on the order of the

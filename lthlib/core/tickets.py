@@ -27,7 +27,7 @@ def find_winning_tickets(
     """Iterative pruning with resetting: Strategy 1 of the paper (Section 2, Appendix B).
 
     `rates` has for each layer that is pruned the fraction of its survivors that a round drops; layers `together` are
-    ranked as one. Of rounds 0 (the dense network) to `rounds`, each as soon as it is trained:
+    ranked as one. Gives rounds 0 (the dense network) to `rounds`, each as soon as it is trained:
 
         for found in find_winning_tickets(theta0, train, {"fc1.weight": 0.2, "out.weight": 0.1}, rounds=15): ...
     """

@@ -162,7 +162,9 @@ def rehearse(step: Callable[[], None], state: list[Tensor], times: int = 3) -> N
 def _computing(precision: str, device: torch.device):
     if device.type == "cuda":
         fp32 = "tf32" if precision == "tf32" else "ieee"
-        torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = fp32
+        torch.backends.cuda.matmul.fp32_precision = fp32
+        # torch makes this attribute while it is imported, which its types do not say
+        torch.backends.cudnn.conv.fp32_precision = fp32  # type: ignore[attr-defined]
         torch.backends.cudnn.deterministic = True  # the same numbers again, at some cost
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False)
 
@@ -184,5 +186,5 @@ def _layout(spec: Spec, net: nn.Module) -> torch.memory_format:
     return torch.contiguous_format if normed and spec.precision == "fp32" else torch.channels_last
 
 
-def _stacked(values: list[Tensor]) -> Tensor:
+def _stacked(values: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
     return values[0][None] if len(values) == 1 else torch.stack(values)  # of one, a view

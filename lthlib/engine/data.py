@@ -45,6 +45,7 @@ class Data:
         flat = index.flatten().to(self.labels.device)
         pixels = self.pixels.index_select(0, flat)
         if shift is not None:
+            assert flip is not None, "images are moved and mirrored together"
             pixels = augment(pixels, shift.flatten(0, 1), flip.flatten())
         x = convert(pixels, inputs, self.channels if inputs == "channel" else None)
         return x.view(*index.shape, *x.shape[1:]), self.labels.index_select(0, flat).view(index.shape)
@@ -82,12 +83,12 @@ def convert(pixels: Tensor, inputs: str = "unit", channels: tuple[Tensor, Tensor
     """
     if inputs not in INPUTS:
         raise SpecError(f"unknown inputs '{inputs}'; choose from {', '.join(INPUTS)}")
-    if inputs == "channel" and channels is None:
-        raise SpecError("inputs 'channel' need the channels of the data set that the pixels are of")
     x = pixels.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
     if inputs == "unit":
         return x.div_(255)
     if inputs == "channel":
+        if channels is None:
+            raise SpecError("inputs 'channel' need the channels of the data set that the pixels are of")
         mean, deviation = channels
         return x.sub_(mean).div_(deviation)
     if inputs == "standard":
@@ -137,7 +138,7 @@ def from_arrays(
 ) -> Data:
     """A data set of these arrays, pixels [N, *shape] and labels [N], with a checksum of both."""
     labels = labels.astype(np.int64)
-    digest = hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest() + hashlib.sha256(labels).hexdigest()
+    digest = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest() + hashlib.sha256(labels.data).hexdigest()
     sha256 = hashlib.sha256(digest.encode()).hexdigest()
     return Data(name, label, source, sha256, torch.from_numpy(pixels), torch.from_numpy(labels), n_train, n_valid)
 

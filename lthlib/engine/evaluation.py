@@ -19,7 +19,11 @@ Exams = dict[str, tuple[Tensor, Tensor]]  # a name -> inputs [R, M, ...] and lab
 
 
 def evaluations(spec: Spec, first: int, last: int) -> list[int]:
-    """The iterations at which a training is evaluated: the first, the multiples of `eval_every` after it, the last."""
+    """The iterations at which a training is evaluated: the first, the multiples of `eval_every` after it, the last.
+
+    >>> evaluations(specs.spec("lenet", iterations=1000, eval_every=400), 0, 1000)
+    [0, 400, 800, 1000]
+    """
     every = spec.eval_every
     return [first, *range((first // every + 1) * every, last, every), last]
 
@@ -31,8 +35,12 @@ def reported(spec: Spec, points: list[int]) -> set[int]:
     every = spec.eval_every * max(1, min(10, spec.iterations // spec.eval_every // 5))
     named = POINTS.get(spec.network, ())
     part = spec.iterations / PAPER[spec.network].iterations if named else 0
-    nearest = (min(points, key=lambda i, at=part * paper: abs(i - at)) for paper in named)
-    return {points[0], points[-1], *(i for i in points if i % every == 0), *nearest}
+
+    def nearest(at: float) -> int:
+        return min(points, key=lambda i: abs(i - at))
+
+    regular = (i for i in points if i % every == 0)
+    return {points[0], points[-1], *regular, *(nearest(part * paper) for paper in named)}
 
 
 def share(spec: Spec, device: str = "cpu") -> float:
@@ -119,7 +127,8 @@ def evaluate(nets: cohort.Loop | cohort.Dense, exams: Exams) -> Curves:
     """Mean cross-entropy and accuracy in percent, [R] each, on each exam: `<exam>_loss` and `<exam>_acc`."""
     points = {}
     for name, (x, y) in exams.items():
-        loss, right, chunk = 0, 0, _chunk(x)
+        chunk, loss = _chunk(x), torch.zeros(len(y), device=y.device)
+        right = torch.zeros(len(y), dtype=torch.int64, device=y.device)
         for x_part, y_part in zip(x.split(chunk, dim=1), y.split(chunk, dim=1), strict=True):
             logits = nets.forward(x_part)
             errors = F.cross_entropy(logits.flatten(0, 1), y_part.flatten(), reduction="none").view(y_part.shape)

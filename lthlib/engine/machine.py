@@ -29,7 +29,7 @@ def prepared() -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         torch.set_flush_denormal(False)
-        torch.backends.mkldnn.matmul.fp32_precision = "none"
+        _multiply_in("none")
 
 
 def keep_memory() -> bool:
@@ -52,13 +52,18 @@ def choose_products() -> str:
     processor has no units for that it computes in single precision all the same, and where it has it must be left.
     """
     try:
-        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+        _multiply_in("bf16")
         if error(256) <= EXACT:
             return "oneDNN"
     except RuntimeError:  # a torch without oneDNN
         pass
-    torch.backends.mkldnn.matmul.fp32_precision = "none"
+    _multiply_in("none")
     return "default"
+
+
+def _multiply_in(precision: str) -> None:
+    # torch makes this attribute while it is imported, which its types do not say
+    torch.backends.mkldnn.matmul.fp32_precision = precision  # type: ignore[attr-defined]
 
 
 def error(size: int) -> float:

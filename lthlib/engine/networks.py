@@ -40,25 +40,26 @@ class Conv(nn.Module):
 
     def __init__(self, filters: tuple[int, ...], width: float = 1.0):
         super().__init__()
-        *filters, hidden = _scaled(width, *filters, 256)
-        before = [3, *filters]
+        *scaled, hidden = _scaled(width, *filters, 256)
+        before = [3, *scaled]
         self.conv = nn.ModuleList(
             nn.ModuleList([nn.Conv2d(a, b, 3, padding=1), nn.Conv2d(b, b, 3, padding=1)])
-            for a, b in zip(before, filters, strict=False)
+            for a, b in zip(before, scaled, strict=False)
         )
-        side = 32 >> len(filters)
-        self.fc1 = nn.Linear(filters[-1] * side * side, hidden)
+        side = 32 >> len(scaled)
+        self.fc1 = nn.Linear(scaled[-1] * side * side, hidden)
         self.fc2 = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 10)
         self.units = 2 * hidden
 
     def forward(self, x, keep=None):
-        for first, second in self.conv:
+        for pair in self.conv:
+            first, second = pair.children()
             x = F.relu(first(x))
             x = F.relu(F.max_pool2d(second(x), 2))  # the maximum of ReLUs, at a quarter of the cost
-        first, second = (None, None) if keep is None else keep.chunk(2, dim=-1)
-        x = _kept(F.relu(self.fc1(x.flatten(1))), first)
-        x = _kept(F.relu(self.fc2(x)), second)
+        keep1, keep2 = (None, None) if keep is None else keep.chunk(2, dim=-1)
+        x = _kept(F.relu(self.fc1(x.flatten(1))), keep1)
+        x = _kept(F.relu(self.fc2(x)), keep2)
         return self.out(x)
 
 
@@ -80,7 +81,7 @@ class Resnet20(nn.Module):
         def forward(self, x):
             y = F.relu(self.norm1(self.conv1(x)))
             y = self.norm2(self.conv2(y))
-            return F.relu(y + (self.norm3(self.shortcut(x)) if self.shortcut else x))
+            return F.relu(y + (self.norm3(self.shortcut(x)) if self.shortcut and self.norm3 else x))
 
     def __init__(self, width: float = 1.0):
         super().__init__()
@@ -114,13 +115,14 @@ class Vgg19(nn.Module):
 
     def forward(self, x):
         for n, group in enumerate(self.groups):
-            for conv, norm in group:
+            for pair in group.children():
+                conv, norm = pair.children()
                 x = F.relu(norm(conv(x)))
             x = F.max_pool2d(x, 2) if n < 4 else x.mean((-1, -2))
         return self.out(x)
 
 
-NETWORKS = {
+NETWORKS: dict[str, Callable[[float], nn.Module]] = {
     "lenet": Lenet,
     "conv2": lambda width: Conv((64,), width),
     "conv4": lambda width: Conv((64, 128), width),
@@ -131,11 +133,11 @@ NETWORKS = {
 }
 
 
-SHAPES = {"lenet": FLAT}  # of one input; the others take an IMAGE
+SHAPES: dict[str, tuple[int, ...]] = {"lenet": FLAT}  # of one input; the others take an IMAGE
 
 
 def shape(network: str) -> tuple[int, ...]:
-    """Of one input: a flattened digit for Lenet, else a colour image, or what a network of one's own takes."""
+    """The shape of one input: a flattened digit for Lenet, else a colour image, or what one's own network takes."""
     return SHAPES.get(network, IMAGE)
 
 
@@ -160,8 +162,8 @@ def register(name: str, build: Callable[[float], nn.Module], shape: tuple[int, .
 
 
 def written_out(network: str) -> bool:
-    """Whether it is known to be Linear layers with biases, ReLUs between them, and ten outputs. Of a module of one's
-    own nothing is taken for granted: what it computes only its `forward` says."""
+    """Whether it is known to be Linear layers with biases, ReLUs between them, and ten outputs. Nothing
+    is taken for granted of a module of one's own: only its `forward` says what it computes."""
     return _constructor(network) is Lenet
 
 
@@ -198,7 +200,10 @@ def init(net: nn.Module, generator: torch.Generator, plain: float = 0.0) -> dict
 
     The paper says "Gaussian Glorot" (Figure 2); that it is cut off, with σ not corrected for it, is read from the
     support of its Figure 15, which ends at exactly 2σ in every layer. A σ that is given, `plain`, is every layer's, and
-    nothing is cut off (Appendix G.5).
+    nothing is cut off (Appendix G.5). Weights are float32 [*shape] by name, for one network:
+
+    >>> {name: list(w.shape) for name, w in init(build(Spec("lenet")), stream(0, 0, "init")).items() if w.dim() > 1}
+    {'fc1.weight': [300, 784], 'fc2.weight': [100, 300], 'out.weight': [10, 100]}
     """
     theta = {}
     for name, parameter in net.named_parameters():
@@ -215,7 +220,7 @@ def init(net: nn.Module, generator: torch.Generator, plain: float = 0.0) -> dict
     return theta
 
 
-def glorot(shape: torch.Size) -> float:
+def glorot(shape: tuple[int, ...]) -> float:
     """Glorot's σ for weights [out, in, ...]: σ² = 2 / (fan_in + fan_out)."""
     return math.sqrt(2 / ((shape[0] + shape[1]) * math.prod(shape[2:])))
 

@@ -33,7 +33,11 @@ def prunable(spec: Spec) -> dict[str, int]:
 
 
 def ladder(spec: Spec) -> list[float]:
-    """P_m in percent after 0, 1, 2, ... rounds."""
+    """P_m in percent after 0, 1, 2, ... rounds, `spec.rounds` + 1 of them.
+
+    >>> [round(percent, 1) for percent in ladder(specs.spec("lenet", rounds=3))]
+    [100.0, 80.0, 64.1, 51.3]
+    """
     left, total, percents = prunable(spec), weights(spec), []
     spared = total - sum(left.values())
     by_rate, joint = rates(spec), together(spec)

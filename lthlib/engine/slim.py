@@ -28,7 +28,8 @@ def live(spec: Spec, mask: Mask, data: Data) -> tuple[Live, Data]:
     if spec.weight_decay or spec.inputs in ("standard", "channel") or not networks.written_out(spec.network):
         return {}, data
     layers = [name.removesuffix(".weight") for name in mask]  # from the inputs to the outputs
-    found, after = {}, torch.arange(10, device=data.labels.device)
+    found: Live = {}
+    after = torch.arange(10, device=data.labels.device)
     for n, layer in reversed(list(enumerate(layers))):
         reached = mask[f"{layer}.weight"][:, after].flatten(0, 1).any(0)
         if n == 0:
@@ -41,7 +42,7 @@ def live(spec: Spec, mask: Mask, data: Data) -> tuple[Live, Data]:
 
 
 def narrow(tensors: Theta, kept: Live) -> Theta:
-    """Of a cohort's weights or masks [R, *shape], what matters, as tensors of their own."""
+    """What matters of a cohort's weights or masks [R, *shape], as tensors of their own."""
     return {name: value[_grid(kept[name])] if name in kept else value.clone() for name, value in tensors.items()}
 
 

@@ -171,7 +171,7 @@ def _cifar10(root: Path) -> Data:
     return _cifar("cifar10", "CIFAR-10", "torchvision", pixels, labels, len(train.data))
 
 
-# What torchvision would fetch itself, but from the start each time that it breaks off.
+# torchvision would fetch this itself, and begin anew each time that it breaks off.
 CIFAR_URL, CIFAR_ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "cifar-10-python.tar.gz"
 CIFAR_MD5 = "c58f30108f718f92721af3b95e74349a"
 SLOW = (
@@ -274,7 +274,7 @@ Files = dict[tuple[str, ...], Path | bytes]  # (part, class, file name) -> where
 
 
 def _tree(folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
-    files = {path.relative_to(folder).parts: path for path in folder.glob("*/*/*") if path.is_file()}
+    files: Files = {path.relative_to(folder).parts: path for path in folder.glob("*/*/*") if path.is_file()}
     return _images(files, folder)
 
 
@@ -282,10 +282,10 @@ def _archive(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """Read from front to back, nothing unpacked to the disk."""
     try:  # tarfile's own "r|xz" would take an archive cut off between two files for a whole one
         with lzma.open(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
-            files = {
-                PurePosixPath(member.name).parts[1:]: archive.extractfile(member).read()
+            files: Files = {
+                PurePosixPath(member.name).parts[1:]: packed.read()
                 for member in archive
-                if member.isfile()
+                if member.isfile() and (packed := archive.extractfile(member))
             }
     except Exception as error:  # a damaged archive is an EOFError, a LZMAError, a TarError, ...
         raise DataError(f"{path} cannot be read ({_first_line(error)}): put it there again") from None

@@ -6,6 +6,7 @@ No file is written, nothing printed, and no training ends early: early stopping 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,8 +61,8 @@ def training(
 ) -> Iterator[Point]:
     """What `train` does, from one evaluation to the next: whoever asks for a point has it trained up to there.
 
-    With the same arguments and `resume`, the state of any point but the last, it goes on from there to the next point,
-    as if it had never ended; Unfit if these tensors are not those of this training.
+    With the same arguments and `resume`, the state of any point except the last, it goes on from there to the next, as
+    if it had never ended; Unfit if these tensors are not those of this training.
     """
     device = data.labels.device
     ((first, last),) = {span(spec, rep) for rep in reps}  # a cohort keeps step
@@ -119,8 +120,9 @@ def _restore(moving: dict[str, Tensor], points: list[int], state: State) -> Curv
     return curves
 
 
-ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
-SGD = {"dampening": 0.0, "nesterov": False, "maximize": False}
+Options = dict[str, Any]  # of torch's functions
+ADAM: Options = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
+SGD: Options = {"dampening": 0.0, "nesterov": False, "maximize": False}
 
 
 class Adam:
@@ -140,8 +142,8 @@ class Adam:
     def step(self, gradients: Theta, lr: Tensor) -> None:
         """Change θ in place, at the rate `lr` []."""
         first, second = (list(moment.values()) for moment in self.moments)
-        lr = lr if self.lr is None else self.lr
-        adam(*_matched(self.theta, gradients), first, second, [], self.steps, fused=True, lr=lr, **ADAM)
+        rate = lr if self.lr is None else self.lr
+        adam(*_matched(self.theta, gradients), first, second, [], self.steps, fused=True, lr=rate, **ADAM)
 
 
 class Sgd:
@@ -149,7 +151,7 @@ class Sgd:
     the mask makes θ and g 0, v is 0 and the weight stays 0."""
 
     def __init__(self, spec: Spec, theta: Theta):
-        self.options = {"momentum": spec.momentum, "weight_decay": spec.weight_decay}
+        self.options = {**SGD, "momentum": spec.momentum, "weight_decay": spec.weight_decay}
         self.theta = theta
         self.moments = [{name: torch.zeros_like(value) for name, value in theta.items()}] if spec.momentum else []
 
@@ -160,11 +162,12 @@ class Sgd:
     @torch.no_grad()
     def step(self, gradients: Theta, lr: Tensor) -> None:
         """Change θ in place, at the rate `lr` []."""
-        moments = self.state or [None] * len(self.theta)
-        sgd(*_matched(self.theta, gradients), moments, fused=True, lr=lr, **self.options, **SGD)
+        theta, slopes = _matched(self.theta, gradients)
+        moments: list[Tensor | None] = [*self.state] or [None] * len(theta)
+        sgd(theta, slopes, moments, fused=True, lr=lr, **self.options)
 
 
-OPTIMISERS = {"adam": Adam, "sgd": Sgd}
+OPTIMISERS: dict[str, type[Adam | Sgd]] = {"adam": Adam, "sgd": Sgd}
 
 
 def _scheduled(spec: Spec) -> bool:

@@ -72,7 +72,7 @@ def _chosen(effects: np.ndarray) -> Callable[[np.random.Generator, int], np.ndar
     return draw
 
 
-def _mean(trials: np.ndarray) -> np.ndarray:
+def _mean(trials: np.ndarray) -> Any:
     return trials.mean(axis=-1)
 
 

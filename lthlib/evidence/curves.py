@@ -1,5 +1,7 @@
 """What recorded curves say: each training's early stop, and the spread over trials."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,10 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     and train accuracies in percent at that iteration, `acc_end`, `valacc_end` and `train_end` those at the last one,
     `iterations`. Elsewhere the test set and the training sample need not have been evaluated, and rows hold nothing.
     A validation loss that is not a number never is the smallest. `gap_es` and `gap_end` are the points by which train
-    accuracy is above test accuracy there.
+    accuracy is above test accuracy there. A table without rows gives one without lines, in the same columns:
+
+        trainings = summarise(store.published().rows())
+        trainings.groupby(["network", "arm"])["acc_es"].max()
     """
     if rows.empty:
         measured = ["es", "acc_es", "valacc_es", "train_es", *ENDS, "gap_es", "gap_end", "iterations"]
@@ -72,11 +77,16 @@ def reached(rows: pd.DataFrame, part: float) -> pd.DataFrame:
     return trainings.assign(acc_at=nearest["test_acc"], at=nearest["iteration"]).reset_index()
 
 
-def spread(trainings: pd.DataFrame, quantity: str, by=("arm", "round")) -> pd.DataFrame:
+def spread(trainings: pd.DataFrame, quantity: str, by: Sequence[str] = ("arm", "round")) -> pd.DataFrame:
     """Mean, smallest and largest (`mean`, `low`, `high`) of a quantity over trials and draws, and their number `n`.
 
     The paper's lines are means, its error bars the minimum and the maximum over trials. `remaining` is P_m in percent.
+    KeyError for a quantity that is no column of `summarise`.
+
+    >>> list(spread(summarise(store.published().rows()), "acc_es").columns)
+    ['arm', 'round', 'mean', 'low', 'high', 'n', 'remaining']
     """
     groups = trainings.groupby(list(by), observed=True)
-    out = groups[quantity].agg(mean="mean", low="min", high="max", n="count")
-    return out.assign(remaining=groups["remaining"].mean()).reset_index()
+    over = {"mean": "mean", "low": "min", "high": "max", "n": "count"}
+    out = groups.agg(**{name: (quantity, how) for name, how in over.items()}, remaining=("remaining", "mean"))
+    return out.reset_index()

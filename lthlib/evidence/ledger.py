@@ -1,5 +1,6 @@
 """The ledger: each claim of the paper, measured on the trainings that it is about, and judged by the rule."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -17,12 +18,13 @@ from lthlib.specs import NAMES, Spec
 # networks have not left the first learning rate of their schedule behind for long. Claims about values that every
 # further iteration raises say for themselves what they need.
 LEAST = {"part": 0.05, "because": "our choice: shorter trainings end before networks have learnt"}
+Claim = dict[str, Any]  # of claims.yml, or a part of one
 COLUMNS = ["id", "part", "page", "section", "network", "statement", "kind", "side", "neutral", "text", "figure", "unit"]
 COLUMNS += ["value", "low", "high", "n", "trials", "where", "verdict", "figure_verdict", "why", "scale", "of_paper"]
 COLUMNS += ["departures", "keys", "note"]
 
 
-def ledger(rows: pd.DataFrame, of: list[dict] | None = None, anatomy: pd.DataFrame | None = None) -> pd.DataFrame:
+def ledger(rows: pd.DataFrame, of: list[Claim] | None = None, anatomy: pd.DataFrame | None = None) -> pd.DataFrame:
     """One line per test: a claim of the paper, or each of its parts where it is about several networks or quantities.
 
     rows     evaluations, as `Store.rows` and `lth export` have them; those of experiments that no claim is about
@@ -47,7 +49,7 @@ def ledger(rows: pd.DataFrame, of: list[dict] | None = None, anatomy: pd.DataFra
     return pd.DataFrame(lines, columns=COLUMNS).astype(objects)
 
 
-def _line(part: dict, trainings: pd.DataFrame | None, tables: dict[str, Trials]) -> dict[str, Any]:
+def _line(part: Claim, trainings: pd.DataFrame | None, tables: dict[str, Trials]) -> dict[str, Any]:
     """One test: what is claimed, what was found in its network's trainings, and the verdict. It is measured on the
     experiment nearest to the paper's of those that hold enough for a verdict; where none does, on the nearest."""
     line = {**dict.fromkeys(COLUMNS), **{name: part.get(name) for name in COLUMNS if name in part}}
@@ -69,7 +71,7 @@ def _line(part: dict, trainings: pd.DataFrame | None, tables: dict[str, Trials])
     return line | first
 
 
-def _tested(part: dict, chosen: list[pd.DataFrame], tables: dict[str, Trials]) -> dict[str, Any]:
+def _tested(part: Claim, chosen: list[pd.DataFrame], tables: dict[str, Trials]) -> dict[str, Any]:
     """A part of a claim, tested on the experiments chosen for it."""
     paper, trials = matching.asked_for(part), [_trials(experiment, tables) for experiment in chosen]
     line: dict[str, Any] = {"scale": _scale(chosen), "keys": [t["key"].iloc[0] for t in chosen]}
@@ -97,7 +99,7 @@ def _tested(part: dict, chosen: list[pd.DataFrame], tables: dict[str, Trials]) -
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
-def _measured(part: dict, judged: list[Trials]) -> tuple[Found, Estimate, list]:
+def _measured(part: Claim, judged: list[Trials]) -> tuple[Found, Estimate, list[Any]]:
     """What a part of a claim is on the means over trials, with its interval, and on each trial alone."""
     ((name, args),) = part["measure"].items()
 
@@ -134,13 +136,13 @@ def _trials(experiment: pd.DataFrame, tables: dict[str, Trials]) -> Trials:
     return tables[key]
 
 
-def _or_none(measure, trials: set[int]) -> Found | None:
+def _or_none(measure: Callable[[set[int]], Found], trials: set[int]) -> Found | None:
     with suppress(Missing, KeyError):
         return measure(trials)
     return None
 
 
-def _numbers(part: dict, estimate: Estimate) -> dict[str, float]:
+def _numbers(part: Claim, estimate: Estimate) -> dict[str, float]:
     """Value and interval of a line: of a claim about all levels the share of them, in percent."""
     if part["kind"] != "all":
         return {"value": float(estimate.value), "low": float(estimate.low), "high": float(estimate.high)}
@@ -148,12 +150,12 @@ def _numbers(part: dict, estimate: Estimate) -> dict[str, float]:
     return {"value": value, "low": low, "high": high} if estimate.n > 1 else {"value": value}
 
 
-def _plain(part: dict, value) -> float:
+def _plain(part: Claim, value: Any) -> float:
     """One trial's number: of a claim about all levels, the share of them."""
     return float(value) if part["kind"] != "all" else 100 * share(part, Estimate(value, value, value, 1))[0]
 
 
-def _too_small(claim: dict, chosen: list[pd.DataFrame], of_paper: float) -> str:
+def _too_small(claim: Claim, chosen: list[pd.DataFrame], of_paper: float) -> str:
     """Why a claim cannot be tried at the scale it was run at; nothing, if it can."""
     needs = claim.get("needs", LEAST)
     if of_paper < needs["part"] * 0.999:
@@ -163,7 +165,7 @@ def _too_small(claim: dict, chosen: list[pd.DataFrame], of_paper: float) -> str:
     return f"run on {cut[0]}, not the full data set" if cut else ""
 
 
-def _beside_figure(part: dict, chosen: list[Trials], estimate: Estimate, alone: list | None) -> str:
+def _beside_figure(part: Claim, chosen: list[Trials], estimate: Estimate, alone: list[float] | None) -> str:
     """The word for the value that the paper's figure holds, where it was read."""
     if part["figure"] is None:
         return ""
@@ -207,7 +209,7 @@ def _extent(t: pd.DataFrame, rounds: str, trials: str) -> str:
     )
 
 
-def looked_into(rows: pd.DataFrame, of: list[dict] | None = None) -> set[str]:
+def looked_into(rows: pd.DataFrame, of: list[Claim] | None = None) -> set[str]:
     """The keys of the experiments inside whose tickets a claim measures something: of no others does the ledger need
     the anatomy."""
     trainings, keys = summarise(rows), set()
@@ -218,7 +220,7 @@ def looked_into(rows: pd.DataFrame, of: list[dict] | None = None) -> set[str]:
     return keys
 
 
-def _looks_inside(part: dict) -> bool:
+def _looks_inside(part: Claim) -> bool:
     """Whether what is measured is of a layer, as `curves.beside` names it."""
     arguments = [value for given in part.get("measure", {}).values() for value in given.values()]
     return any(str(value).endswith(("_fc1", "_fc2", "_out")) for value in arguments)
@@ -251,9 +253,9 @@ def headline(ledger: pd.DataFrame) -> str:
     )
 
 
-def as_json(ledger: pd.DataFrame) -> list[dict]:
+def as_json(ledger: pd.DataFrame) -> list[dict[str, Any]]:
     """The ledger as plain dicts for JSON: what is not a number is None."""
-    return [{name: _scalar(value) for name, value in line.items()} for line in ledger.to_dict("records")]
+    return [{str(name): _scalar(value) for name, value in line.items()} for line in ledger.to_dict("records")]
 
 
 def as_text(ledger: pd.DataFrame) -> str:
@@ -262,6 +264,7 @@ def as_text(ledger: pd.DataFrame) -> str:
     lines = [headline(ledger)]
     for identity, claim in run.groupby("id", sort=False):
         lines += ["", f"{identity}  {claim['statement'].iloc[0]}"]
+        test: Any
         for test in claim.itertuples():
             lines += [
                 f"    {test.verdict.upper()}{f' ({test.part})' if test.part else ''}: {_said(test)}",

@@ -91,7 +91,7 @@ class Trials:
         means = means[means.index >= (1 - NEAR) * to]
         if means.empty:
             raise TooLittle(f"{arm} at P_m {number(to)} % or above")
-        return float(means.idxmax())
+        return float(means.index[int(means.argmax())])
 
     def mean_between(self, quantity: str, at: float) -> float:
         """The mean of tickets' quantity at a level, on the line between the two around it, however far apart."""
@@ -137,11 +137,11 @@ class Trials:
                 raise TooLittle("the weights of tickets, to look into")
             dense = t[(t["arm"] == "ticket") & (t["round"] == 0)]
             self._tables[quantity, "dense"] = dense.set_index("trial")[[quantity]]
-        dense = self._tables[quantity, "dense"][quantity]
-        dense = dense[dense.index.isin(self.numbers)]
-        if dense.empty:
+        column = self._tables[quantity, "dense"][quantity]
+        column = column[column.index.isin(self.numbers)]
+        if column.empty:
             raise Missing("the dense network")
-        return dense
+        return column
 
     def _stopped(self, late: pd.Series, what: str) -> None:
         """An early stop at the last iteration is none: the validation loss was still falling, or never fell."""

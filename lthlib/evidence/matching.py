@@ -96,14 +96,14 @@ def _spec(network: str, profile: str, setting: str | None, variation: str = "{}"
     return specs.spec(network, profile, setting, json.loads(variation), **changes)
 
 
-def _text(variation: Mapping | None) -> str:
+def _text(variation: Mapping[str, Any] | None) -> str:
     return json.dumps(dict(variation or {}), default=str)
 
 
 # --- what answers a question -----------------------------------------------------------------------------------------
 
 
-def of(training: pd.Series, setting: str | None = None, variation: Mapping | None = None) -> bool:
+def of(training: pd.Series, setting: str | None = None, variation: Mapping[str, Any] | None = None) -> bool:
     """Whether a training is one of its network's in a setting, perhaps varied, at whatever scale: whether its recipe is
     what some profile makes of it."""
     return _of(spec_of(training), setting, _text(variation))
@@ -119,7 +119,7 @@ def _of(ours: Spec, setting: str | None, variation: str) -> bool:
 
 
 def experiments(
-    trainings: pd.DataFrame, network: str, setting: str | None = None, variation: Mapping | None = None
+    trainings: pd.DataFrame, network: str, setting: str | None = None, variation: Mapping[str, Any] | None = None
 ) -> list[pd.DataFrame]:
     """The experiments of a network in a setting, each a table of its trainings, the nearest to the paper's first.
 
@@ -130,7 +130,7 @@ def experiments(
         return []
     paper = _spec(network, "paper", setting, _text(variation))
 
-    def size(experiment: pd.DataFrame) -> tuple:
+    def size(experiment: pd.DataFrame) -> tuple[Any, ...]:
         first = experiment.iloc[0]
         full = first["data"] not in SUBSETS
         trials, rounds = experiment["trial"].nunique(), experiment["round"][experiment["arm"] == "ticket"].max()
@@ -143,7 +143,7 @@ def experiments(
 
 
 def best(
-    trainings: pd.DataFrame, network: str, setting: str | None = None, variation: Mapping | None = None
+    trainings: pd.DataFrame, network: str, setting: str | None = None, variation: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
     """The trainings of the experiment that is nearest to the paper's; none, if there is none.
 
@@ -166,11 +166,13 @@ def candidates(part: Mapping[str, Any], trainings: pd.DataFrame) -> list[list[pd
         if not several:
             raise Missing(_named(one))
     settings = SETTINGS.get(part["network"], {})
-    apart = {name for one in asked for name in {**settings.get(one.get("setting"), {}), **one.get("with", {})}}
-    beside = [
-        [first, *(next((e for e in more if _alike(e, first, apart)), None) for more in found[1:])] for first in found[0]
-    ]
-    if not (whole := [several for several in beside if all(e is not None for e in several)]):
+    apart = {name for one in asked for name in {**settings.get(one.get("setting") or "", {}), **one.get("with", {})}}
+    whole = []
+    for first in found[0]:
+        others = [next((e for e in more if _alike(e, first, apart)), None) for more in found[1:]]
+        compared = [first, *(e for e in others if e is not None)]
+        whole += [compared] if len(compared) == len(found) else []
+    if not whole:
         raise Missing(" and ".join(_named(one) for one in asked) + " at the same scale")
     return whole
 
@@ -239,7 +241,7 @@ def differing_in(field: str, trainings: pd.DataFrame) -> dict[Any, pd.DataFrame]
     """The trainings that are alike in all but one field of their Spec, by its value, of the trials that each value has;
     of several such families that of most values. What was run at one value alone is returned by that."""
     known = specs_of(trainings)
-    default = {f.name: f.default for f in fields(Spec)}[field]
+    default: Any = {f.name: f.default for f in fields(Spec)}[field]
     alike = trainings["key"].map({key: specs.key(replace(spec, **{field: default})) for key, spec in known.items()})
     value = trainings["key"].map({key: getattr(spec, field) for key, spec in known.items()})
     families = [t for _, t in trainings.groupby(alike) if value[t.index].nunique() > 1]

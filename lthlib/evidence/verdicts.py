@@ -48,7 +48,7 @@ class Estimate(NamedTuple):
 # --- the statistic ---------------------------------------------------------------------------------------------------
 
 
-def scale(measure: str) -> tuple[Callable, Callable]:
+def scale(measure: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     """The scale on which a measurement's interval is taken, and the way back: logarithms of what is a ratio."""
     if measure in RATIOS:
         return np.log, np.exp
@@ -57,7 +57,7 @@ def scale(measure: str) -> tuple[Callable, Callable]:
     return (lambda x: x), (lambda y: y)
 
 
-def jackknife(whole: Any, without: list, measure: str = "gain") -> Estimate:
+def jackknife(whole: Any, without: list[Any], measure: str = "gain") -> Estimate:
     """The estimate from what was found on all n trials, and on all except each one.
 
     whole, without  numbers, or Series of one number per level; `without` has n of them
@@ -130,8 +130,10 @@ def region(part: Mapping[str, Any], claimed: float | None) -> tuple[float, float
     """Where a claim's interval must lie: beyond its neutral value, or within the margin around the paper's."""
     if part["kind"] in ("effect", "all"):
         return (part["neutral"], np.inf) if part["side"] == "above" else (-np.inf, part["neutral"])
+    if claimed is None:
+        raise ValueError("two values cannot be equal where the paper gives none")
     low, high = _around(claimed, part["margin"])
-    return {"above": (low, np.inf), "below": (-np.inf, high)}.get(part.get("side"), (low, high))
+    return {"above": (low, np.inf), "below": (-np.inf, high)}.get(part.get("side") or "", (low, high))
 
 
 def _around(value: float, by: Mapping[str, Any]) -> tuple[float, float]:
@@ -145,12 +147,13 @@ def _meets(part: Mapping[str, Any], found: Estimate, claimed: float | None) -> b
     if claimed is None:
         return True
     low, high = _around(claimed, part["spread"])
-    return (part["size"] == "at most" or found.high >= low) and (part["size"] == "at least" or found.low <= high)
+    return bool((part["size"] == "at most" or found.high >= low) and (part["size"] == "at least" or found.low <= high))
 
 
 def _by_chance(part: Mapping[str, Any], found: Estimate) -> bool:
     """Whether trials could agree to the last digit by chance: counts do."""
-    return next(iter(part.get("measure", {})), "") in COUNTS and found.low == found.high and found.n < AGREEING
+    counted = next(iter(part.get("measure", {})), "") in COUNTS
+    return bool(counted and found.low == found.high and found.n < AGREEING)
 
 
 def _judge_all(part: Mapping[str, Any], found: Estimate) -> str:

@@ -88,7 +88,7 @@ def every(store: Store, rows: pd.DataFrame) -> pd.DataFrame:
 
 def pack(spec: Spec, store: Store, target: str | Path) -> Path | None:
     """Put the anatomy of all tickets that a store keeps of an experiment into another folder (`results/`), beside the
-    rows; nothing, where it keeps none but dense networks. Tickets that are there and not here stay."""
+    rows; nothing, where it keeps dense networks alone. Tickets that are there and not here stay."""
     table = _if_any(_whole(spec, store.rows(spec)), store)
     return Store(target, strict=True).pack_anatomy(spec, table) if table["round"].any() else None
 
@@ -154,7 +154,7 @@ def _measured(spec: Spec, store: Store, trial: int, kept: dict[int, dict[int, Ma
 def _chosen_at_once(spec: Spec, rounds: int, theta: dict[str, np.ndarray]) -> dict[int, Masks]:
     """What as many prunings would choose if no training changed these weights. Their order stays then: of each layer
     the smallest go, one ranking for all rounds."""
-    found = {n: {} for n in range(rounds)}
+    found: dict[int, Masks] = {n: {} for n in range(rounds)}
     for layer, rate in pruning.rates(spec).items():
         order, left = np.abs(theta[layer]).argsort(axis=None, kind="stable"), theta[layer].size
         for masks in found.values():
@@ -192,7 +192,7 @@ def valley(values: np.ndarray, edges: np.ndarray) -> float:
 
 
 def _depths(counts: np.ndarray) -> np.ndarray:
-    """Of each row of counts; not a number where there is nothing between two peaks."""
+    """The depth of the deepest valley of each row of counts; not a number where there is nothing between two peaks."""
     enough = np.maximum(1, 0.1 * counts.sum(1, keepdims=True))
     left, right = counts[:, :-2], counts[:, :1:-1]
     beside = np.minimum(left.cumsum(1), right.cumsum(1)[:, ::-1])
@@ -215,7 +215,8 @@ def _whole_numbers(most: int, bins: int = 10) -> np.ndarray:
 
 
 def _unevenness(mask: np.ndarray) -> float:
-    """Of units' shares of the connections of a mask [units, connections], over that of as many at random places."""
+    """The unevenness of units' shares of the connections of a mask [units, connections]: their standard deviation over
+    that of as many at random places."""
     shares, (units, connections) = mask.mean(1), mask.shape
     left = mask.mean()
     if units < 2 or left in (0, 1):

@@ -34,7 +34,8 @@ ENVIRONMENT = "LTH_CHECKPOINT_SECONDS"  # instead of these 120; 0 is at every ev
 
 
 class Checkpoint:
-    """Of one cohort: `read` what there is, `offer` it what there is to keep, `drop` it once its rows are stored."""
+    """The checkpoint of one cohort: `read` what there is, `offer` it what there is to keep, `drop` it once its rows are
+    stored."""
 
     def __init__(self, store: Store, spec: Spec, reps: list[Rep], start: Theta, mask: Mask, data: Data, device: str):
         self.store, self.spec, self.reps = store, spec, reps

@@ -33,6 +33,7 @@ def crew(job: Job, say: Callable[[str], None]) -> Iterator[Crew]:
     SpecError where there is no scheduler; LthError in one line, also in the body, if it goes away.
     """
     address = job.where.scheduler
+    assert address is not None, "a job without a scheduler is for this machine's own workers"
     client = _connected(address)
     try:
         pool = client.get_executor(pure=False, retries=1)

@@ -20,6 +20,7 @@ from lthlib.engine import arms, evaluation, networks, pruning
 from lthlib.engine.data import Data
 from lthlib.engine.sources import EXAMPLES
 from lthlib.engine.train import training
+from lthlib.errors import SpecError
 from lthlib.lab import workers
 from lthlib.lab.plan import chunks, hanging, missing, room
 from lthlib.lab.progress import duration
@@ -30,8 +31,8 @@ from lthlib.specs import Rep, Spec
 
 @dataclass(frozen=True)
 class Cost:
-    """Of the trainings that an experiment still misses: seconds of wall time, bytes of memory (of all processes) and of
-    disk, and what they follow from."""
+    """What the trainings that an experiment still misses take: seconds of wall time, bytes of memory (all processes
+    together) and of disk, and what these follow from."""
 
     trainings: int
     workers: int
@@ -50,9 +51,11 @@ class Cost:
 
 def predict(spec: Spec, where: Where, todo: list[Rep] | None = None, budget: float = 4.0) -> Cost:
     """What a run of these trainings would take, by default of those that are missing. Calibrates for about `budget`
-    seconds, in as many processes, because they slow each other down."""
+    seconds, in as many processes, because they slow each other down. SpecError for a scheduler's workers."""
+    if where.scheduler:
+        raise SpecError("what a cluster's workers would take cannot be told from here: leave out the scheduler")
     where, todo = settled(where, spec), missing(spec, where.shelf) if todo is None else todo
-    device, processes = where.device, min(where.workers, max(1, len(todo)))
+    device, processes = where.device, min(where.processes, max(1, len(todo)))
     if not todo:
         return Cost(0, processes, 0.0, 0.0, 0.0, 0.0)
     width = min(workers.width(spec, device), len(todo))
@@ -116,8 +119,8 @@ def scaled(spec: Spec, length: int, device: str = "cpu") -> Data:
     experiment evaluates per `length` iterations on the whole."""
     generator = stream(0, "noise")
     _, valid, test = EXAMPLES[spec.data]
-    test *= evaluation.share(spec, device)
-    valid, test = (max(1, round(n * length / spec.eval_every)) for n in (valid, test))
+    seen = (valid, test * evaluation.share(spec, device))
+    valid, test = (max(1, round(n * length / spec.eval_every)) for n in seen)
     total = TRAINED + valid + test
     pixels = torch.randint(0, 256, (total, *networks.shape(spec.network)), generator=generator, dtype=torch.uint8)
     labels = torch.randint(0, 10, (total,), generator=generator)
@@ -154,8 +157,9 @@ def peak(device: str) -> float:
     if device != "cpu":
         return float(torch.cuda.max_memory_allocated())
     status = Path("/proc/self/status")
-    if status.exists():  # the other way tells, of a process that was just started, what its parent held
-        return 1024.0 * int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])
+    held = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None  # not every kernel says so
+    if held:  # the other way tells, of a process that was just started, what its parent held
+        return 1024.0 * int(held[1])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
 
 

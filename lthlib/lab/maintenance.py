@@ -75,7 +75,7 @@ def remove(files: list[Path]) -> None:
 
 @dataclass
 class Merged:
-    """How many trainings came in, and why others did not; of each kind of these, one for an example."""
+    """How many trainings came in, and why others did not, with one example of each kind."""
 
     counts: Counter = field(default_factory=Counter)
     example: dict[str, str] = field(default_factory=dict)
@@ -268,7 +268,7 @@ def check_start(spec: Spec, trial: int, theta0: str, release: str | None = None)
 
 def _unpack(chain: Chain, rows: dict[Rep, pd.DataFrame], store: Store, merged: Merged) -> list[Rep]:
     """Bring in a trial's tickets one by one, without weights, and what branches off them; which of the trainings of the
-    table are done with. Of a trial that here is another nothing is."""
+    table are done with: none of a trial that is another here."""
     from lthlib.engine import arms
 
     spec, trial = specs.from_json(chain.about["spec"]), chain.about["trial"]
@@ -346,7 +346,7 @@ def _measured(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_training(rows: pd.DataFrame) -> dict[Rep, pd.DataFrame]:
-    return {Rep(*rep): training for rep, training in rows.groupby(list(Rep._fields), sort=False)}
+    return {Rep._make(rep): training for rep, training in rows.groupby(list(Rep._fields), sort=False)}
 
 
 def _usable(folder: Path, rep: Rep, merged: Merged) -> pd.DataFrame | None:

@@ -11,7 +11,12 @@ from lthlib.specs import ARMS, BRANCHES, CONTINUING, ONESHOT_LEVELS, OPENING, Re
 
 def plan(spec: Spec) -> list[Rep]:
     """Every training of an experiment: its trunks (with late rewinding the dense network's opening, a trial's tickets,
-    of which round 0 is the dense network, and the chain that is trained on without resetting), then branches."""
+    of which round 0 is the dense network, and the chain that is trained on without resetting), then branches.
+
+    >>> planned = plan(specs.spec("lenet", "quick"))
+    >>> len(planned), planned[1]
+    (180, Rep(arm='ticket', trial=0, round=1, draw=0))
+    """
     trunk = [Rep(OPENING, trial) for trial in range(spec.trials)] if spec.rewind else []
     trunk += [Rep("ticket", trial, n) for trial in range(spec.trials) for n in range(depth(spec) + 1)]
     if "continued" in spec.arms:

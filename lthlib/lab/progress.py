@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.queues import Queue
 from queue import Empty
 
 from tqdm import tqdm
@@ -36,7 +37,7 @@ class Bars:
     how far trainings are. Anywhere else (a log) that is said in a line a minute, since a bar is nothing to look up.
     `together` is how many networks a worker trains at once, if that is known."""
 
-    queue = None
+    queue: Queue | None = None
 
     def __init__(
         self,

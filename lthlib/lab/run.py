@@ -48,7 +48,7 @@ def ready(spec: Spec, where: Where) -> tuple[Where, list[Rep]]:
     shelf.set_aside(spec, todo)
     task.check_sources(shelf, spec, todo)
     if todo:
-        at_once = 1 if where.scheduler else where.workers * workers.width(spec, where.device)
+        at_once = 1 if where.scheduler else where.processes * workers.width(spec, where.device)
         shelf.open(spec, need=room(spec, todo, at_once))
         if not where.scheduler:
             sources.fetch(spec.data, where.data_root)
@@ -80,7 +80,7 @@ def _crew(job: Job, bars: Bars, trainings: int) -> AbstractContextManager[Crew]:
     """Who trains: the workers of a cluster, or of this machine not more than have something to do."""
     if job.where.scheduler:
         return cluster.crew(job, bars.say)
-    return workers.crew(min(job.where.workers, trainings), job, bars)
+    return workers.crew(min(job.where.processes, trainings), job, bars)
 
 
 def drive(crew: Crew, job: Job, todo: list[Rep], bars: Bars) -> None:

@@ -122,7 +122,7 @@ class Store:
                 ) from None
 
     def arrays(self, spec: Spec, rep: Rep, kind: str = "") -> Arrays:
-        """What `save` kept of a training, or of it what is of one kind: `mask.`, `theta.` or `next.`."""
+        """What `save` kept of a training, or the part of it that is of one kind: `mask.`, `theta.` or `next.`."""
         with np.load(self._file(spec, rep, "npz")) as kept:
             return {name: kept[name] for name in kept.files if name.startswith(kind)}
 
@@ -297,7 +297,13 @@ INSIDE = ".anatomy.csv.gz"
 
 
 def published() -> Store:
-    """The committed results: the folder `results` beside the book, looked for from the working directory up. Strict."""
+    """The committed results: the folder `results` beside the book, looked for from the working directory up. Strict:
+    a file that cannot be read is a StoreError when it is asked for.
+
+        rows = published().rows()  # of every experiment; of one with rows(spec)
+        vgg19 = specs.spec("vgg19", "laptop", data="cifar10_jpeg")
+        masks = published().tickets(vgg19, trial=0)  # by round, booleans by layer; {} where none were exported
+    """
     here = Path.cwd()
     places = (here, *here.parents, Path(__file__).parents[2])
     home = next((place for place in places if (place / "_toc.yml").is_file()), here)

@@ -38,7 +38,7 @@ Report = Callable[[str, int, int], None]  # label of the training under way, its
 
 
 def do(job: Job, report: Report) -> tuple[Rep, ...]:
-    """Train what the job still misses, but what another process is training: that is given back."""
+    """Train what the job still misses, except what another process is training: that is given back."""
     files = {rep: job.where.shelf.lease_file(job.spec, rep) for rep in job.reps if unfinished(job, rep)}
     with lease.hold(files.values()) as held:
         others = tuple(rep for rep, file in files.items() if file not in held)
@@ -81,7 +81,7 @@ def _branch(job: Job, remember: Callable) -> None:
 
 def _remember(job: Job, images: data.Data, report: Report, start: Theta, mask: Mask, reps: list[Rep]) -> Theta:
     """θ_j of each training: from the store if it is there, else trained, from a checkpoint on if there is one, and
-    stored. Of a ticket that the store has without weights, what prunes to the same mask."""
+    stored. Where the store has a ticket without weights, it is weights that are pruned to the same mask."""
     store = job.where.shelf
     todo = [r for r, rep in enumerate(reps) if not store.has(job.spec, rep)]
     if todo:

@@ -145,10 +145,14 @@ def kept(store: Store, spec: Spec, rep: Rep) -> tuple[dict[str, Tensor], dict[st
         mask = cohort.rows(task.masks_of(store, spec, [rep]))[0]
         if not store.weighted(spec, rep):
             theta0 = str(store.arrays(spec, rep, "theta0").get("theta0"))
-    elif offers(store, spec, rep):
-        chain = store.chain(spec, rep.trial)
+    elif (chain := store.chain(spec, rep.trial)) and 0 <= rep.round <= chain.rounds:
         mask = {name: torch.from_numpy(m).float() for name, m in chain.mask(rep.round).items()}
         theta0 = chain.about["theta0"]
+    elif store.there(spec, rep):
+        raise StoreError(
+            f"{what} is damaged in {store.path}, or of another version of the library: run the experiment again, which "
+            "makes it anew"
+        )
     else:
         raise SpecError(f"{what} is not in {store.path}: {_there(store, spec)}")
     if theta0 is not None:
@@ -184,7 +188,9 @@ def chains(spec: Spec, store: Store, target: str | Path) -> list[Chain]:
             line = f"tickets of trial {trial} of {spec.network} {specs.key(spec)} are left out: {reason(error)}"
             warnings.warn(line, stacklevel=2)
             continue
-        theirs = ours and there.chain(spec, trial)
+        if ours is None:
+            continue
+        theirs = there.chain(spec, trial)
         try:
             best = ticket_rounds.joined(theirs, ours) if theirs else ours
         except ValueError as error:
@@ -225,7 +231,7 @@ def _made(spec: Spec, store: Store, rows: pd.DataFrame, trial: int) -> Chain | N
 
 
 def _masks(spec: Spec, store: Store, trial: int, last: int) -> Iterator[Masks]:
-    """Of rounds 0 to `last`, and of the next."""
+    """The masks of rounds 0 to `last`, and that of the next."""
     for n in range(last + 2):
         rep = Rep("ticket", trial, min(n, last))
         mask = task.masks_of(store, spec, [rep]) if n <= last else task.next_mask(store, spec, rep)

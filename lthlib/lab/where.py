@@ -24,6 +24,12 @@ class Where:
         """The results."""
         return Store(self.store)
 
+    @property
+    def processes(self) -> int:
+        """How many processes of this machine train, which is known once `workers.settled` has said so."""
+        assert self.workers is not None, "not settled, or a scheduler's workers train"
+        return self.workers
+
     def from_anywhere(self) -> "Where":
         """The same, as a process in another folder has to be told."""
         root = self.data_root and Path(self.data_root).expanduser().absolute()

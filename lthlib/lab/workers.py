@@ -47,7 +47,7 @@ def crew(processes: int, job: Job, bars: Bars) -> Iterator[Crew]:
 def _here(bars: Bars) -> Iterator[Callable[[Job], Future]]:
     def submit(job):
         """Does the work at once."""
-        future = Future()
+        future: Future[tuple[Rep, ...]] = Future()
         future.set_result(task.do(job, lambda *event: bars.tell(os.getpid(), *event)))
         return future
 
@@ -62,7 +62,7 @@ def _beside(processes: int, job: Job, bars: Bars) -> Iterator[Callable[[Job], Fu
     pool = ProcessPoolExecutor(processes, context, _begin, (bars.queue, job, _lent(job)))
     try:
         yield lambda job: pool.submit(_do, job)
-    except BaseException:  # Ctrl-C too: of a training under way its checkpoint is left, and files are whole
+    except BaseException:  # Ctrl-C too: a training under way leaves its checkpoint, and files are whole
         for process in list((pool._processes or {}).values()):
             process.terminate()
         raise
@@ -162,7 +162,9 @@ def _do(job: Job) -> tuple[Rep, ...]:
 
 
 def _follow_parent() -> None:
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only a worker process, which has one, follows it"
+    parent.join()
     os._exit(1)
 
 

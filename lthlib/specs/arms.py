@@ -9,7 +9,7 @@ TRUNKS = (OPENING, "ticket", CONTINUING)  # sequential, each training on the one
 
 @dataclass(frozen=True)
 class Arm:
-    """One kind of training. All but `ticket`, the trunk itself, branch off a training of a trunk.
+    """One kind of training. All except `ticket`, the trunk itself, branch off a training of a trunk.
 
     `start` and `mask` name how they are made (`STARTS` and `MASKS` of `engine.arms`). A branch hangs on the round of
     its own number of the trunk `of`, after every `branch_step` prunings; one that is pruned in `one_shot` hangs on the

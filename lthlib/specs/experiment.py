@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 from lthlib.errors import SpecError
@@ -51,7 +51,7 @@ class Rep(NamedTuple):
     round: int = 0
     draw: int = 0
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.arm} trial {self.trial} round {self.round}" + (f" draw {self.draw}" if self.draw else "")
 
 
@@ -60,8 +60,8 @@ def _extent(default: Any) -> Any:
     return field(default=default, metadata={"extent": True})
 
 
-def _check_type(f, value: Any) -> None:
-    kind = tuple if f.name in _LISTS else f.type
+def _check_type(f: Field[Any], value: Any) -> None:
+    kind: Any = tuple if f.name in _LISTS else f.type
     if kind is float and type(value) is int:
         return
     require(type(value) is kind, f"{f.name} must be {_LISTS.get(f.name) or _KINDS[kind]}, not {value!r}")
@@ -122,7 +122,7 @@ class Spec:
     branch_step: int = _extent(1)  # arms that branch off tickets at every so many rounds
     oneshot_step: int = _extent(1)  # one-shot at every so many steps of 2.5 %
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for f in fields(self):
             _check_type(f, getattr(self, f.name))
             if f.type is float:  # 1 and 1.0 are one experiment, with one key
@@ -148,8 +148,8 @@ class Spec:
             "momentum and weight_decay are for the optimiser sgd",
         )
         flat = self.network == "lenet"
-        known = self.data in DATA  # else it is somebody's own, and `train` compares its shape
-        require(not (flat and known) or self.data in DIGITS, f"lenet takes {' or '.join(DIGITS)}, not {self.data}")
+        ours = self.data in DATA  # else it is somebody's own, and `train` compares its shape
+        require(not (flat and ours) or self.data in DIGITS, f"lenet takes {' or '.join(DIGITS)}, not {self.data}")
         require(not (flat and self.augment), "augment is for networks that take images")
         require(not self.dropout or self.network.startswith("conv"), "dropout is for conv2, conv4 and conv6")
         require(
@@ -172,8 +172,12 @@ class Spec:
 
 
 def span(spec: Spec, rep: Rep) -> tuple[int, int]:
-    """The first iteration of a training and the one it ends before: all of them, but with `rewind` = k a ticket that
-    was pruned starts at k, and the opening ends there."""
+    """The first iteration of a training and the one it ends before: all of them, except that with `rewind` = k a ticket
+    that was pruned starts at k, and the opening ends there.
+
+    >>> span(Spec("lenet", rewind=500, arms=("ticket",)), Rep("ticket", trial=0, round=1))
+    (500, 50000)
+    """
     if rep.arm == OPENING:
         return 0, spec.rewind
     return spec.rewind if rep.arm == "ticket" and rep.round else 0, spec.iterations
@@ -181,7 +185,11 @@ def span(spec: Spec, rep: Rep) -> tuple[int, int]:
 
 def key(spec: Spec) -> str:
     """Twelve hexadecimal digits that name what shapes each training: not its extent, and no field at its default,
-    so that more trials belong to the same experiment and a field added later renames no old result."""
+    so that more trials belong to the same experiment and a field added later renames no old result.
+
+    >>> key(Spec("lenet")), key(Spec("lenet", trials=1)), key(Spec("lenet", lr=0.001))
+    ('9107bebfcbef', '9107bebfcbef', '1c9898232fb8')
+    """
     shaping = {
         f.name: getattr(spec, f.name)
         for f in fields(spec)

@@ -8,7 +8,7 @@ from lthlib.specs.experiment import Spec
 
 # Figure 2, a line per network, in two parts. None: the network has no such thing, or the paper does not say.
 
-# How it trains: of the ways in which the paper trains the deep networks, with warm-up (Section 4, Appendix I).
+# How it trains. The paper trains the deep networks in several ways: here it is with warm-up (Section 4, Appendix I).
 _TRAINED = "data iterations batch optimiser lr momentum weight_decay warmup drops augment eval_every"
 # fmt: off
 _HOW_IT_TRAINS = {
@@ -35,7 +35,7 @@ _HOW_IT_IS_PRUNED = {
     "conv6_256": (0.15, 0.2, 0.1, "layer",  26, _CONTROLS),
 }
 # fmt: on
-# The same for every network: of the main text, five trials, three new draws per ticket and ten networks of random
+# The same for every network, as in the main text: five trials, three new draws per ticket and ten networks of random
 # sparsity (two per trial), at every round and every 2.5 % of one-shot pruning; whole, without dropout, reset to θ₀.
 _EVERYWHERE = {
     **{"trials": 5, "reinits": 3, "randoms": 2, "branch_step": 1, "oneshot_step": 1},

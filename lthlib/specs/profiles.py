@@ -8,7 +8,7 @@ from lthlib.specs.arms import ARMS
 from lthlib.specs.experiment import DATA, Spec, require, require_known
 from lthlib.specs.paper import OPEN, PAPER, SAID, SETTINGS
 
-# Profiles change only sizes, but for the quick convolutional networks, and on a laptop the precision of convolutions
+# Profiles change only sizes, except in the quick convolutional networks, and on a laptop the precision of convolutions
 # and how much of a network with them is pruned between two trainings.
 # What a profile leaves out is the paper's. `quick` runs on the digits that ship with a package, the networks for images
 # at an eighth of their width.
@@ -78,7 +78,7 @@ def spec(
 
 
 def made(network: str, layers: list[Layer]) -> Spec:
-    """The Spec that layers make, one over the other: of each field the last value counts."""
+    """The Spec that layers make, one over the other: the last value of each field counts."""
     return Spec(network, **{name: value for layer in layers for name, value in layer.values.items()})
 
 
@@ -117,8 +117,8 @@ def layers(
 
 
 def _sizes(profile: str, whole: Spec, variation: Mapping[str, Any]) -> dict[str, Any]:
-    """What a profile gives a network but what a variation is about: the longer the paper trains it in a setting, the
-    longer the profile."""
+    """What a profile gives a network, except what a variation is about: the longer the paper trains it in a setting,
+    the longer the profile."""
     kind = "conv" if whole.network.startswith("conv") else whole.network
     sizes = {**PROFILES[profile].get(kind, {}), **PROFILES[profile].get(whole.network, {})}
     sizes = {name: value for name, value in sizes.items() if name == "iterations" or name not in variation}
@@ -147,7 +147,11 @@ OPTIONS = ("trials", "rounds", "iterations", "reinits", "randoms", "seed", "rewi
 
 def command(wanted: Spec) -> str:
     """The `lth run` that asks for an experiment with one of the paper's networks, from the profile and the setting that
-    leave the least to be said."""
+    leave the least to be said.
+
+    >>> command(spec("conv2", "quick", "dropout", lr=0.001))
+    'lth run conv2 --profile quick --setting dropout --set lr=0.001'
+    """
     network, found = wanted.network, []
     counted = {name for arm in wanted.arms for name in ARMS[arm].counted_by}
     idle = {"reinits", "randoms", "branch_step", "oneshot_step"} - counted
@@ -160,7 +164,8 @@ def command(wanted: Spec) -> str:
                 usual = spec(network, profile, setting, iterations=wanted.iterations)
             names = [f.name for f in fields(Spec) if getattr(wanted, f.name) != getattr(usual, f.name)]
             found.append([*words, *(_option(name, getattr(wanted, name)) for name in names if name not in idle)])
-    return " ".join(min(found, key=len))
+    shortest = min(found, key=len)
+    return " ".join(shortest)
 
 
 def _option(name: str, value: Any) -> str:

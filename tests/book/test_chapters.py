@@ -56,6 +56,11 @@ def test_published_draws_the_largest_committed_experiment(home):
     assert set(rows["key"]) == {large}
 
 
+def test_published_has_no_masks_to_look_at(home):
+    with pytest.raises(SpecError, match="choose quick, laptop or paper"):
+        chapters.experiment("lenet", "published").ticket_masks("fc1.weight")
+
+
 def test_published_without_results_says_what_to_do(home):
     with pytest.raises(StoreError, match="no results of lenet are committed yet: run the chapter with another profile"):
         chapters.experiment("lenet", "published").rows()

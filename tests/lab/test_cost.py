@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lthlib import specs
+from lthlib.errors import SpecError
 from lthlib.lab import cost, workers
 from lthlib.lab.plan import depth, missing, plan
 from lthlib.lab.run import run
@@ -65,6 +66,17 @@ def test_a_prediction_counts_what_is_missing(tmp_path, tiny):
     assert found.memory > cost.images(tiny) + 1e8
     assert "trainings of" in str(found)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_cluster_would_take_is_not_guessed(tmp_path, tiny):
+    with pytest.raises(SpecError, match="leave out the scheduler"):
+        cost.predict(tiny, Where(tmp_path, scheduler="tcp://127.0.0.1:1"))
+
+
+def test_a_kernel_that_does_not_tell_the_peak_is_asked_otherwise(monkeypatch):
+    known = cost.peak("cpu")
+    monkeypatch.setattr(cost.Path, "read_text", lambda path: "Name: python")
+    assert known / 2 < cost.peak("cpu") < 2 * known
 
 
 def test_a_stretch_evaluates_its_share_of_the_images():

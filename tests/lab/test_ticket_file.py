@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -170,6 +171,14 @@ def test_a_ticket_that_is_not_there_is_told_with_those_that_are(store, tmp_path,
     line = told(capsys, "export", "lenet", "--trial", 0, "--round", 1, tmp_path / "t", "--store", tmp_path / "results")
     assert "only tables" in line
     assert not (tmp_path / "t").exists()
+
+
+def test_a_damaged_ticket_is_made_again_before_it_leaves(store, tmp_path):
+    spec, copy = SPECS["lenet"], Store(shutil.copytree(store.path, tmp_path / "copy"))
+    (file,) = copy.path.glob(f"lenet-{specs.key(spec)}/ticket-t0-r01-d0.npz")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(StoreError, match="ticket trial 0 round 1 of lenet .* is damaged in .*run the experiment again"):
+        ticket_file.kept(copy, spec, Rep("ticket", 0, 1))
 
 
 def test_several_experiments_of_a_network_are_told_apart_by_key_or_profile(tmp_path, capsys):
