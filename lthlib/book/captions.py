@@ -109,6 +109,16 @@ def incomparable(trainings: pd.DataFrame) -> str:
     return f"The paper's own curves are left out: they are about {about}."
 
 
+def lines(trainings: pd.DataFrame, dense: bool, paper: bool) -> str:
+    """How to read a picture, in a sentence: what its lines, bars, dots and dashes are."""
+    several = trainings.groupby(["arm", "round"], observed=True).size().max() > 1 if len(trainings) else False
+    said = ["lines are means, bars the range of trials"] if several else ["one training per point"]
+    said += ["dotted the dense network"] if dense else []
+    said += ["dashed grey the paper's own curves"] if paper else []
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def means_and_bars(trainings: pd.DataFrame, per: str) -> str:
     """What lines and bars are; `per` says what one training is behind, where there are no bars: a point, or a line."""
     if trainings.groupby(["arm", "round"], observed=True).size().max() == 1:

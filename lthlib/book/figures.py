@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lthlib.book import captions
+from lthlib.book import captions, readings
 from lthlib.book.captions import ONESHOT, sentences
 from lthlib.book.panel import CONV_TICKS, TICKS, Panel, plots, remaining_axis, weights_axis
 from lthlib.book.pictures import Quantity, accuracy_over_time, against_remaining, numbers
@@ -188,6 +188,9 @@ def sweep(
     caption = sentences(
         f"{listed(title for _, title in quantities)}, of {NAMES[network]}'s tickets, by {factor}, against the "
         f"{'number' if by_weights else 'percentage'} of weights remaining.",
+        captions.lines(drawn.assign(arm=drawn["key"]), False, False),
+    )
+    details = sentences(
         captions.measured(first, levels=True, unlike=unlike),
         f"Over all lines n = {each}." if len(tickets) > 1 else "",
         note,
@@ -197,7 +200,8 @@ def sweep(
         "Where an early stop lies at the end of training, the loss was still falling." if len(late) else "",
     )
     alt = sentences(f"By {factor}.", *(panel.alt() for panel in panels))
-    return shown(draw, caption, alt, numbers(drawn, [quantity for quantity, _ in quantities]))
+    finding = readings.of_values({_said(value): t for value, t in runs.items() if value in tickets}, quantities[-1][0])
+    return shown(draw, caption, alt, numbers(drawn, [quantity for quantity, _ in quantities]), finding, details)
 
 
 def _said(value: str | float) -> str:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lthlib.book import captions
+from lthlib.book import captions, readings
 from lthlib.book.captions import sentences
 from lthlib.book.panel import (
     CONV_TICKS,
@@ -76,11 +76,14 @@ def against_remaining(
 
     cut = [f"{bottom:.1f} %" for p in panels if (bottom := p.cut_off()) is not None]
     caption = sentences(
+        "Against the percentage of weights remaining.", captions.lines(measured, len(dense) > 0, len(paper) > 0)
+    )
+    details = sentences(
         f"{what} against the percentage of weights remaining.",
         captions.measured(alone, levels=True),
         *(f"Beside it, {LOOKS[name].short}. {captions.measured(t, levels=True)}" for name, t in others.items()),
         captions.means_and_bars(measured, "point") if run else "",
-        f"Dotted: the mean of the dense network{' of the first' if others else ''}." if len(dense) else "",
+        "The dotted mean is that of the first experiment's dense network." if others and len(dense) else "",
         captions.not_run(*(LOOKS[arm].short if arm in compared else LOOKS[arm].name for arm in arms if arm not in run)),
         "Early stops are on a logarithmic axis." if panels[0].log else "",
         f"Accuracies below {listed(dict.fromkeys(cut))} are cut off." if cut else "",
@@ -90,7 +93,8 @@ def against_remaining(
     )
     alt = sentences("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
     drawn = pd.concat([dense, measured]).drop_duplicates(TRAINING)
-    return shown(draw, caption, alt, numbers(drawn, [panel.quantity for panel in panels]))
+    finding = readings.against(trainings, run or arms, {name: at if comparable else {} for name, _, at in quantities})
+    return shown(draw, caption, alt, numbers(drawn, [panel.quantity for panel in panels]), finding, details)
 
 
 def numbers(trainings: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
@@ -143,8 +147,10 @@ def accuracy_over_time(
         return fig
 
     caption = sentences(
-        f"Test accuracy against the training iteration, up to iteration {end:,}, by the percentage of weights "
-        "remaining; 100 % is the dense network.",
+        f"Test accuracy up to iteration {end:,}, by the percentage of weights remaining; 100 % is the dense network.",
+        captions.lines(measured, False, False) if run else "",
+    )
+    details = sentences(
         captions.measured(measured),
         captions.means_and_bars(measured, "line") if run else "",
         captions.not_run(*(f"{LOOKS[arm].short} of round {n}" for arm, n in asked if (arm, n) not in run)),
@@ -153,7 +159,8 @@ def accuracy_over_time(
     seen = [f"{_line_name(line, c)}: {_at(c, end / 4)}, {_at(c, end)}" for line, c in run.items()] or ["not run"]
     alt = f"Test accuracy against the training iteration. {'; '.join(seen)}."
     lines = [curve.assign(arm=arm, round=n) for (arm, n), curve in run.items()]
-    return shown(draw, caption, alt, pd.concat(lines) if lines else None)
+    data = pd.concat(lines) if lines else None
+    return shown(draw, caption, alt, data, readings.over_time(run, end), details)
 
 
 def _accuracies(rows: pd.DataFrame, end: float) -> pd.DataFrame:

@@ -137,7 +137,8 @@ class Shown:
     """A figure with the words that belong to it; a notebook cell that ends in one shows both.
 
     `fig` is the layout in columns, `narrow` the one a telephone gets. Neither is known to pyplot: none shows twice.
-    `data` are the numbers that it draws; the page offers them as a CSV file that it carries itself, called by the
+    Under it stands what it shows (`finding`) and how to read it (`caption`); folded, its scale and the rest
+    (`details`), with the numbers that it draws (`data`) as a CSV file that the page carries itself, called by the
     table's attribute `name`, if it has one.
     """
 
@@ -146,6 +147,13 @@ class Shown:
     caption: str
     alt: str
     data: pd.DataFrame | None = field(default=None, repr=False)
+    finding: str = ""
+    details: str = ""
+
+    @property
+    def said(self) -> str:
+        """All that the page says of it."""
+        return " ".join(text for text in (self.finding, self.caption, self.details) if text)
 
     @cached_property
     def html(self) -> str:
@@ -155,8 +163,14 @@ class Shown:
             f'<source media="(max-width: {PHONE}px)" srcset="{narrow}">'
             f'<img alt="{escape(self.alt)}" src="{wide}" width="{self.fig.get_figwidth() * PIXELS_PER_INCH:.0f}" '
             'style="max-width:100%;height:auto;background:#fff">'
-            f"</picture><figcaption>{escape(self.caption)}{self._download()}</figcaption></figure>"
+            f"</picture><figcaption>{self._words()}</figcaption></figure>"
         )
+
+    def _words(self) -> str:
+        finding = f'<p class="lth-finding">{escape(self.finding)}</p>' if self.finding else ""
+        rest = f"{escape(self.details)}{self._download()}"
+        folded = f"<details><summary>Scale and data</summary><p>{rest}</p></details>" if rest else ""
+        return f"{finding}<p>{escape(self.caption)}</p>{folded}"
 
     def _download(self) -> str:
         if self.data is None:
@@ -170,10 +184,17 @@ class Shown:
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": f"{self.caption}\n\n{self.alt}"}
+        return {"text/html": self.html, "text/plain": f"{self.said}\n\n{self.alt}"}
 
 
-def shown(draw: Callable[[bool], Figure], caption: str, alt: str, data: pd.DataFrame | None = None) -> Shown:
+def shown(
+    draw: Callable[[bool], Figure],
+    caption: str,
+    alt: str,
+    data: pd.DataFrame | None = None,
+    finding: str = "",
+    details: str = "",
+) -> Shown:
     """Both layouts of one picture: `draw(False)` in columns, `draw(True)` as one column."""
     with style():
-        return Shown(draw(False), draw(True), caption, alt, data)
+        return Shown(draw(False), draw(True), caption, alt, data, finding, details)

@@ -78,7 +78,7 @@ def _tested(part: Claim, chosen: list[pd.DataFrame], tables: dict[str, Trials]) 
     line |= {"of_paper": min(t["iterations"].max() for t in chosen) / paper.iterations}
     line |= {"departures": shortfall(chosen[0].iloc[0], paper)}
     try:
-        found, estimate, alone = _measured(part, trials)
+        found, estimate, alone = _of_part(part, trials)
     except Missing as missing:
         return {**line, "verdict": TOO_LITTLE if isinstance(missing, TooLittle) else NOT_RUN, "why": f"needs {missing}"}
     line |= {"n": estimate.n, "where": found.where, "trials": [_plain(part, value) for value in alone]}
@@ -96,16 +96,31 @@ def _tested(part: Claim, chosen: list[pd.DataFrame], tables: dict[str, Trials]) 
     return {**line, "verdict": word, "why": reason, "figure_verdict": _beside_figure(part, trials, estimate, singles)}
 
 
+def _of_part(part: Claim, trials: list[Trials]) -> tuple[Found, Estimate, list[Any]]:
+    ((name, args),) = part["measure"].items()
+    return measured(name, args, trials, list(part["sweep"]) if "sweep" in part else None)
+
+
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
-def _measured(part: Claim, judged: list[Trials]) -> tuple[Found, Estimate, list[Any]]:
-    """What a part of a claim is on the means over trials, with its interval, and on each trial alone."""
-    ((name, args),) = part["measure"].items()
+def measured(
+    name: str, args: dict[str, Any], judged: list[Trials], labels: list[Any] | None = None
+) -> tuple[Found, Estimate, list[Any]]:
+    """A measurement (of `MEASURES`) on the means over trials, with its interval, and on each trial alone.
+
+    judged  the trials of an experiment; of two, for a measurement that compares two settings; or of one for each of
+            the `labels` of a sweep
+
+    >>> measured("gain", {"at": 21.1, "over": "reinit"}, [Trials(trainings)])[1]
+    Estimate(value=0.29, low=-0.09, high=0.66, n=3)
+
+    Raises Missing, or its kind TooLittle, with what the trials lack.
+    """
 
     def measure(numbers: set[int], judge_stops: bool = False) -> Found:
         trials = [t.only(numbers, judge_stops) for t in judged]
-        return MEASURES[name](*([dict(zip(part["sweep"], trials, strict=True))] if "sweep" in part else trials), **args)
+        return MEASURES[name](*([dict(zip(labels, trials, strict=True))] if labels else trials), **args)
 
     numbers = set.intersection(*(t.numbers for t in judged))
     if not numbers:
@@ -173,7 +188,7 @@ def _beside_figure(part: Claim, chosen: list[Trials], estimate: Estimate, alone:
         return judge(part, estimate, float(part["figure"]), alone)
     ((name, args),) = part["measure"].items()
     with suppress(Missing):
-        return judge(part, _measured({**part, "measure": {name: {**args, "between": part["figure"]}}}, chosen)[1], None)
+        return judge(part, _of_part({**part, "measure": {name: {**args, "between": part["figure"]}}}, chosen)[1], None)
     return TOO_LITTLE
 
 

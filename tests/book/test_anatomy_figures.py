@@ -46,8 +46,8 @@ def lines(ax):
 @pytest.mark.parametrize("figure", FIGURES)
 def test_every_figure_says_what_was_run_at_which_scale_and_carries_its_numbers(figure, anatomy, trainings):
     shown = figure(anatomy, trainings)
-    assert "6,000 iterations instead of 50,000" in shown.caption
-    assert "means over 3 trials" in shown.caption
+    assert "6,000 iterations instead of 50,000" in shown.said
+    assert "means over 3 trials" in shown.said
     assert len(shown.alt) > 60
     assert len(shown.data)
     assert set(shown.data["key"]) == set(trainings["key"])
@@ -71,12 +71,12 @@ def test_lines_are_means_and_bands_the_range_over_trials(anatomy, trainings):
 def test_one_trial_has_no_bands(anatomy, trainings):
     one = anatomy_figures.connections(anatomy[anatomy["trial"] == 0], trainings)
     assert not any(ax.collections for ax in one.fig.axes)
-    assert "bands" not in one.caption
+    assert "bands" not in one.said
 
 
 def test_movement_is_that_of_one_ticket_and_of_the_rest(anatomy, trainings):
     shown = anatomy_figures.movement(anatomy, trainings)
-    assert "with 16.9 % left" in shown.caption
+    assert "with 16.9 % left" in shown.said
     assert [list(lines(ax)) for ax in shown.fig.axes] == [["in the ticket", "the rest"]] * 6
     assert set(shown.data["quantity"]) == {"moved_in", "moved_rest", "grown_in", "grown_rest"}
 
@@ -85,8 +85,8 @@ def test_what_was_not_compared_is_neither_drawn_nor_named(anatomy, trainings):
     some = anatomy[~anatomy["quantity"].isin(["shared_continued", "shared_trials"])]
     shown = anatomy_figures.overlaps(some, trainings)
     assert set(lines(shown.fig.axes[0])) == {"chosen at once, after training", "largest initial weights", "chance"}
-    assert "training on" not in shown.caption
-    assert "a random mask" in shown.caption
+    assert "training on" not in shown.said
+    assert "a random mask" in shown.said
     mine = anatomy[(anatomy["quantity"] == "shared_chance") & (anatomy["layer"] == "out.weight")]
     drawn = lines(shown.fig.axes[2])["chance"]
     np.testing.assert_allclose(drawn.get_ydata(), mine.groupby("remaining")["value"].mean())
@@ -100,6 +100,6 @@ def test_a_few_rounds_are_drawn_as_far_as_they_go(anatomy, trainings):
         few = few[~((few["round"] == 0) & few["quantity"].str.contains("moved|grown"))]  # nothing is outside
         for figure in FIGURES:
             shown = figure(few, trainings[trainings["round"] <= rounds])
-            assert shown.caption
+            assert shown.said
             assert shown.fig.axes
-            assert "nan" not in shown.caption
+            assert "nan" not in shown.said

@@ -86,7 +86,7 @@ def test_a_notebook_gets_one_figure_element_with_alt_and_caption(make):
     assert html.count("<img ") == 1
     assert 'src="data:image/png;base64,' in html
     assert 'srcset="data:image/png;base64,' in html  # the layout for a telephone
-    assert unescape(re.search("<figcaption>(.*)</figcaption>", html)[1]) == shown.caption
+    assert unescape(re.search("<figcaption><p>(.*)</p></figcaption>", html)[1]) == shown.caption
     assert shown.caption in bundle["text/plain"]
     assert shown.alt in bundle["text/plain"]
     assert len(shown.alt) > 40

@@ -148,8 +148,8 @@ def test_a_sweep_by_number_of_weights_puts_each_size_where_its_weights_are():
         assert large.get_xdata()[0] == 266_200
         assert ax.get_xlim()[0] > ax.get_xlim()[1], "many weights on the left"
     assert [text.get_text() for text in shown.fig.legends[0].get_texts()] == ["100-34", "300-100"]
-    assert "against the number of weights remaining" in shown.caption
-    assert "filters and units" not in shown.caption, "which is what is varied"
+    assert "against the number of weights remaining" in shown.said
+    assert "filters and units" not in shown.said, "which is what is varied"
     all_inside(shown)
 
 
@@ -161,9 +161,9 @@ def test_an_accuracy_far_below_the_others_is_cut_off_and_said_so():
     low = runs[0.0064]
     runs[0.0064] = low.assign(valacc_es=low["valacc_es"].where(low["round"] < 5, 30.0))
     shown = figures.sweep(runs, "lenet", "learning rate", unlike=("lr",))
-    assert "are cut off" in shown.caption
+    assert "are cut off" in shown.said
     assert shown.fig.axes[1].get_ylim()[0] > 80
-    assert "There is one training per point" in shown.caption
+    assert "There is one training per point" in shown.said
 
 
 def as_strategies(trainings):
@@ -176,8 +176,8 @@ def test_two_strategies_lie_over_the_papers_own_curves(trainings):
     shown = figures.two_strategies(as_strategies(trainings), "lenet")
     stop, accuracy = shown.fig.axes
     assert len(drawn(stop, "continued")) == len(drawn(accuracy, "continued")) == 1
-    assert "continued training" in shown.caption
-    assert "fig9" not in shown.caption
+    assert "continued training" in shown.said
+    assert "fig9" not in shown.said
     assert len(shown.alt) > 60
 
 
@@ -231,11 +231,11 @@ def test_figure3_draws_means_and_bars_of_the_papers_levels(full):
 def test_figure3_of_a_short_run_skips_and_says_so(small):
     shown = figures.figure3(small)
     assert shown.fig.axes[0].get_xlim() == (0, 3_000)
-    assert "up to iteration 3,000" in shown.caption
-    assert "Not run: tickets of round 7, tickets of round 12, " in shown.caption
-    assert "tickets of round 18 and reinit of round 7." in shown.caption
-    assert "n = 2." in shown.caption
-    assert "Reduced scale" in shown.caption
+    assert "up to iteration 3,000" in shown.said
+    assert "Not run: tickets of round 7, tickets of round 12, " in shown.said
+    assert "tickets of round 18 and reinit of round 7." in shown.said
+    assert "n = 2." in shown.said
+    assert "Reduced scale" in shown.said
     dense = small[(small["arm"] == "ticket") & (small["round"] == 0) & (small["iteration"] == 3_000)]
     assert f"{dense['test_acc'].mean():.2f} % at iteration 3,000" in shown.alt
 
@@ -266,10 +266,10 @@ def test_a_convolutional_figure_draws_its_own_networks_means(conv, name, network
                 spread = curves.spread(ours[ours["arm"] == arm], quantity).sort_values("remaining", ascending=False)
                 np.testing.assert_array_equal(drawn(ax, arm)[0].get_ydata(), spread["mean"])
                 assert drawn(ax, f"bars:{arm}")
-    assert f"Measured here: {specs.NAMES[network]} on CIFAR10" in shown.caption
-    assert "pixels as stored, 0 to 255;" in shown.caption
-    assert "Reduced scale" not in shown.caption
-    assert "Unlike the paper" not in shown.caption
+    assert f"Measured here: {specs.NAMES[network]} on CIFAR10" in shown.said
+    assert "pixels as stored, 0 to 255;" in shown.said
+    assert "Reduced scale" not in shown.said
+    assert "Unlike the paper" not in shown.said
 
 
 @pytest.mark.parametrize(
@@ -295,17 +295,15 @@ def test_the_papers_convolutional_curves_lie_behind(conv, name, network, panel, 
         np.testing.assert_array_equal(line.get_xdata(), expected["percent_remaining"])
         np.testing.assert_array_equal(line.get_ydata(), expected["value"])
         assert line.is_dashed()
-    assert f"{specs.PAPER[network].iterations:,} iterations of CIFAR-10, 5 trials" in shown.caption
+    assert f"{specs.PAPER[network].iterations:,} iterations of CIFAR-10, 5 trials" in shown.said
 
 
 def test_figure_1_of_conv6_is_another_experiment_and_not_drawn(conv):
     shown = figures.random_sparsity(conv, "conv6")
     assert not drawn(shown.fig.axes[0], "paper:random")
-    assert (
-        "For its Figure 1 it pruned Conv-6 at other rates: random sparsity is in the last panel only." in shown.caption
-    )
+    assert "For its Figure 1 it pruned Conv-6 at other rates: random sparsity is in the last panel only." in shown.said
     for other in ("conv2", "conv4"):
-        caption = figures.random_sparsity(conv, other).caption
+        caption = figures.random_sparsity(conv, other).said
         assert "at other rates" not in caption
         assert "10 of random sparsity (5 at the end of training)." in caption
 
@@ -338,17 +336,17 @@ def test_dropout_is_drawn_beside_the_tickets_without_it(dropout, conv):
             for gid, source in (("ticket", ("fig6", "conv2", "dropout")), ("plain", ("fig5", "conv2", "ticket"))):
                 [line] = drawn(ax, f"paper:{gid}")
                 np.testing.assert_array_equal(line.get_ydata(), paper_curves.paper(*source, quantity)["value"])
-    assert "60,000 iterations per training" in shown.caption
-    assert "Beside it, tickets without dropout. Measured here: Conv-2" in shown.caption
-    assert "20,000 iterations per training" in shown.caption
-    assert "Reduced" not in shown.caption.split("Beside it")[1]
+    assert "60,000 iterations per training" in shown.said
+    assert "Beside it, tickets without dropout. Measured here: Conv-2" in shown.said
+    assert "20,000 iterations per training" in shown.said
+    assert "Reduced" not in shown.said.split("Beside it")[1]
     all_inside(shown)
 
 
 def test_dropout_alone_says_what_was_not_run_beside_it(dropout, conv):
     for plain in (None, conv.head(0)):
         shown = figures.figure6(dropout, "conv2", plain)
-        assert "Not run: tickets without dropout." in shown.caption
+        assert "Not run: tickets without dropout." in shown.said
         assert not any(drawn(ax, "plain") for ax in shown.fig.axes)
 
 
@@ -366,7 +364,7 @@ def test_deep_networks_are_drawn_at_three_points_in_training(network, setting):
                 [theirs] = drawn(ax, f"paper:{arm}")
                 np.testing.assert_allclose(theirs.get_ydata()[:5], expected[:5])  # the rows were made from it
     assert f"rate {specs.spec(network, setting=setting).lr:g}" in shown.fig.legends[0].get_title().get_text()
-    assert "3 to 5 trials" in shown.caption
+    assert "3 to 5 trials" in shown.said
     all_inside(shown)
 
 
@@ -378,14 +376,14 @@ def test_a_shorter_training_is_read_at_the_same_parts_of_it():
     assert [ax.get_title("left") for ax in shown.fig.axes] == [
         f"Accuracy at {n} (%)" for n in ("1,000", "2,000", "3,000")
     ]
-    assert "3,000 iterations instead of 30,000" in shown.caption
-    assert "Unlike the paper" not in shown.caption
+    assert "3,000 iterations instead of 30,000" in shown.said
+    assert "Unlike the paper" not in shown.said
 
 
 def test_a_rate_that_the_paper_does_not_plot_has_no_curve_of_its_own():
     shown = figures.figures7_8(make_deep("vgg19", "lr0.1", lr=0.05), "vgg19")
     assert not any(drawn(ax, "paper:ticket") for ax in shown.fig.axes)
-    assert "Unlike the paper: learning rate 0.05 instead of" in shown.caption
+    assert "Unlike the paper: learning rate 0.05 instead of" in shown.said
 
 
 def test_scopes_of_pruning_are_drawn_together_and_keep_their_keys_apart():
@@ -395,8 +393,8 @@ def test_scopes_of_pruning_are_drawn_together_and_keep_their_keys_apart():
     [ax] = shown.fig.axes
     difference = drawn(ax, "ticket")[0].get_ydata() - drawn(ax, "layer")[0].get_ydata()
     np.testing.assert_allclose(difference, 1.0)
-    assert "pruning scope layer instead of global" in shown.caption
-    assert "Not run: tickets pruned layer by layer" in figures.scopes(mine, "resnet20").caption
+    assert "pruning scope layer instead of global" in shown.said
+    assert "Not run: tickets pruned layer by layer" in figures.scopes(mine, "resnet20").said
     all_inside(shown)
 
 
@@ -411,8 +409,8 @@ def test_lengths_of_warmup_are_lines_from_light_to_dark():
     assert lightness == sorted(lightness, reverse=True)
     np.testing.assert_allclose(lines[2].get_ydata() - lines[0].get_ydata(), 2.0)
     assert [text.get_text() for text in shown.fig.legends[0].get_texts()] == ["0", "5,000", "20,000"]
-    assert "warmup 0 instead" not in shown.caption
-    assert "Not drawn" not in shown.caption
+    assert "warmup 0 instead" not in shown.said
+    assert "Not drawn" not in shown.said
     all_inside(shown)
 
 
@@ -421,7 +419,7 @@ def test_a_warmup_that_was_run_at_another_scale_is_named_and_not_drawn():
     runs[0] = runs[0].assign(data="mnist5k")
     shown = figures.warmups({**runs, 700: runs[500]}, "resnet20")
     assert [text.get_text() for text in shown.fig.legends[0].get_texts()] == ["500", "20,000"]
-    assert "for another scale or none of its own here: 0 and 700." in shown.caption
+    assert "for another scale or none of its own here: 0 and 700." in shown.said
 
 
 def test_layer_wise_tickets_do_not_lie_over_the_papers_global_ones():

@@ -37,9 +37,9 @@ def test_all_trials_lie_inside_the_panels_or_the_caption_says_what_is_cut(traini
         bottom, top = ax.get_ylim()
         assert values.max() <= top
         if values.min() < bottom:
-            assert f"{bottom:.1f} %" in shown.caption
-    assert "cut off" in shown.caption  # at 0.2 % of the weights accuracy leaves the panel
-    assert "cut off" not in figures.figure4c(trainings).caption
+            assert f"{bottom:.1f} %" in shown.said
+    assert "cut off" in shown.said  # at 0.2 % of the weights accuracy leaves the panel
+    assert "cut off" not in figures.figure4c(trainings).said
 
 
 def test_the_dense_network_is_a_dotted_line_at_its_mean(trainings):
@@ -53,10 +53,10 @@ def test_early_stops_that_wait_for_the_end_of_training_are_marked(trainings):
     shown = figures.figure4a(short)
     [line] = drawn(shown.fig.axes[0], "end of training")
     assert line.get_ydata()[0] == 6_000
-    assert "still falling" in shown.caption
+    assert "still falling" in shown.said
     long = trainings[trainings["arm"].isin(["ticket", "reinit"])]
     assert not drawn(figures.figure4a(long).fig.axes[0], "end of training")
-    assert "still falling" not in figures.figure4a(long).caption
+    assert "still falling" not in figures.figure4a(long).said
 
 
 def test_convolutional_early_stops_are_on_a_logarithmic_axis_and_all_of_them_inside(conv):
@@ -67,7 +67,7 @@ def test_convolutional_early_stops_are_on_a_logarithmic_axis_and_all_of_them_ins
         assert fig.axes[0].get_yscale() == "log"
         assert bottom < values[values > 0].min() <= values.max() < top
         assert [ax.get_yscale() for ax in fig.axes[1:]] == ["linear"] * 3
-    assert "Early stops are on a logarithmic axis." in shown.caption
+    assert "Early stops are on a logarithmic axis." in shown.said
 
 
 def test_a_network_that_never_learnt_still_draws(conv_quick):

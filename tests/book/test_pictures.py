@@ -55,17 +55,17 @@ def test_the_file_behind_curves_over_time_holds_their_points(full):
 def test_a_quick_run_draws_what_it_has(small):
     trainings = curves.summarise(small)
     shown = figures.figure4a(trainings)
-    assert "Not run: one-shot tickets and one-shot reinit." in shown.caption
+    assert "Not run: one-shot tickets and one-shot reinit." in shown.said
     assert not drawn(shown.fig.axes[0], "oneshot")
-    assert "Not run: random sparsity." in figures.figure1_lenet(trainings).caption
+    assert "Not run: random sparsity." in figures.figure1_lenet(trainings).said
     assert figures.figure4b(trainings).html
 
 
 def test_one_shot_not_run_is_said_in_the_panels(small):
     shown = figures.figure4c(curves.summarise(small))
     assert [t.get_text() for ax in shown.fig.axes for t in ax.texts] == ["not run", "not run"]
-    assert "Not run: one-shot tickets and one-shot reinit." in shown.caption
-    assert "the dense network alone; n = 2." in shown.caption  # the dotted line
+    assert "Not run: one-shot tickets and one-shot reinit." in shown.said
+    assert "the dense network alone; n = 2." in shown.said  # the dotted line
     assert "not run" in shown.alt
 
 
@@ -83,8 +83,8 @@ def test_the_papers_curves_are_left_out_where_the_data_are_other_ones(small, nam
     gids = {str(artist.get_gid()) for _, fig in both(shown) for ax in fig.axes for artist in ax.get_children()}
     assert not [gid for gid in gids if gid.startswith("paper:")]
     assert "the paper's" not in [text.get_text() for legend in shown.fig.legends for text in legend.get_texts()]
-    assert "The paper's own curves are left out: they are about the whole of MNIST." in shown.caption
-    assert "Dashed" not in shown.caption
+    assert "The paper's own curves are left out: they are about the whole of MNIST." in shown.said
+    assert "Dashed" not in shown.said
     assert "paper" not in shown.alt
     if name != "figure4c":  # the axis is ours
         assert shown.fig.axes[0].get_ylim()[1] < 3_500
@@ -92,7 +92,7 @@ def test_the_papers_curves_are_left_out_where_the_data_are_other_ones(small, nam
 
 def test_only_reinit_still_draws(trainings):
     shown = figures.figure4a(trainings[trainings["arm"] == "reinit"])
-    assert "Not run: winning tickets, one-shot tickets and one-shot reinit." in shown.caption
+    assert "Not run: winning tickets, one-shot tickets and one-shot reinit." in shown.said
     assert "dense" not in shown.alt
 
 
@@ -127,16 +127,16 @@ def test_over_time_draws_the_lines_asked_for(full):
         assert labels == ["100 %, dense", "32.9 %", "32.9 % reinit", "67.6 % one-shot"]
         assert ax.get_title("left") == "A title"
         assert ax.get_xlim() == (0, 50_000)
-    assert "n = 5 (tickets), 15 with 3 draws per trial (reinit), 5 (one-shot)." in shown.caption
+    assert "n = 5 (tickets), 15 with 3 draws per trial (reinit), 5 (one-shot)." in shown.said
 
 
 def test_over_time_of_single_trainings_has_no_bars_and_says_so():
     rows = make_rows(trials=1, rounds=3, iterations=500, every=50, data="mnist5k")
     shown = figures.over_time(rows, [("ticket", 0), ("ticket", 3), ("reinit", 3)])
-    assert "n = 1." in shown.caption
-    assert "one training per line" in shown.caption
-    assert "minimum" not in shown.caption
-    assert "Reduced scale" in shown.caption
+    assert "n = 1." in shown.said
+    assert "one training per line" in shown.said
+    assert "minimum" not in shown.said
+    assert "Reduced scale" in shown.said
     for _, fig in both(shown):
         assert not [a for a in fig.axes[0].get_children() if str(a.get_gid()).startswith("bars:")]
     assert "51.3 % reinit: " in shown.alt
@@ -145,6 +145,6 @@ def test_over_time_of_single_trainings_has_no_bars_and_says_so():
 
 def test_over_time_names_what_was_not_run(small):
     shown = figures.over_time(small, [("ticket", 0), ("random", 4)])
-    assert "Not run: random of round 4." in shown.caption
+    assert "Not run: random of round 4." in shown.said
     assert [line.get_gid() for line in shown.fig.axes[0].get_lines()] == ["ticket:0"]
     assert "not run" in figures.over_time(small, [("random", 4)]).alt
