@@ -16,9 +16,10 @@ import pandas as pd
 from lthlib import specs
 from lthlib.book import speed_page, tables
 from lthlib.book.html_table import Table
+from lthlib.book.notes import Note
 from lthlib.book.style import listed
 from lthlib.errors import SpecError, StoreError
-from lthlib.evidence import claims, matching
+from lthlib.evidence import claims, matching, winners
 from lthlib.evidence import ledger as judged
 from lthlib.evidence.curves import summarise
 from lthlib.lab import anatomy
@@ -239,19 +240,10 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).drop_duplicates([*TRAINING, "iteration"], ignore_index=True)
 
 
-@dataclass(frozen=True)
-class Note:
-    """A sentence of a page that hangs on what was run."""
-
-    text: str
-
-    def _repr_markdown_(self) -> str:
-        return self.text
-
-
-def tally(tests: pd.DataFrame) -> Note:
-    """How the paper's claims stand here, in a few sentences (`evidence.ledger.headline`)."""
-    return Note(f"**So far**: {judged.headline(tests)}")
+def smallest_winner(rows: pd.DataFrame, otherwise: int) -> int:
+    """The round of the smallest ticket that wins in most trials, or another one where none does."""
+    found = winners.smallest(summarise(rows))
+    return otherwise if found is None else found
 
 
 def left_out(

@@ -12,7 +12,7 @@ from lthlib import specs
 from lthlib.book.captions import WHOLE
 from lthlib.book.html_table import File, Table
 from lthlib.book.style import LAYERS, listed
-from lthlib.evidence import curves, matching
+from lthlib.evidence import curves, matching, winners
 from lthlib.evidence.curves import extent, spread, summarise
 from lthlib.evidence.ledger import shortfall
 from lthlib.evidence.levels import number
@@ -145,9 +145,10 @@ def _all(values) -> str:
 
 
 def rounds(rows: pd.DataFrame) -> Table:
-    """Early stop and accuracy there, by arm and round: means over trials."""
+    """Early stop and accuracy there, by arm and round: means over trials, and how often it wins (`winners`)."""
     trainings = summarise(rows[rows["arm"].isin(ARMS)])
     stop, accuracy = (spread(trainings, name) for name in ("es", "acc_es"))
+    won = winners.wins(trainings).set_index(["arm", "round"])
     table = pd.DataFrame(
         {
             "arm": stop["arm"],
@@ -155,6 +156,10 @@ def rounds(rows: pd.DataFrame) -> Table:
             "weights remaining (%)": stop["remaining"].map("{:.1f}".format),
             "early stop (iteration)": stop["mean"].map("{:,.0f}".format),
             "test accuracy there (%)": accuracy["mean"].map("{:.1f}".format),
+            "wins": [
+                f"{won.loc[at, 'won']} of {won.loc[at, 'trials']}" if at in won.index else ""
+                for at in zip(stop["arm"], stop["round"], strict=True)
+            ],
         }
     )
     n = trainings["trial"].nunique()

@@ -8,15 +8,25 @@ import numpy as np
 import pandas as pd
 
 from lthlib.evidence import claims, matching
-from lthlib.evidence.curves import beside, extent, summarise
+from lthlib.evidence.curves import beside, summarise
 from lthlib.evidence.levels import Missing, TooLittle, Trials, number
 from lthlib.evidence.measures import ALL, MEASURES, Found
-from lthlib.evidence.verdicts import FEWEST, NOT_RUN, TOO_LITTLE, VERDICTS, Estimate, jackknife, judge, share, why
+from lthlib.evidence.verdicts import (
+    FEWEST,
+    HOLDS,
+    NOT_RUN,
+    TOO_LITTLE,
+    VERDICTS,
+    Estimate,
+    jackknife,
+    judge,
+    share,
+    why,
+)
 from lthlib.specs import NAMES, Spec
 
-# A claim that compares networks can be tried from this part of the paper's iterations on, our choice: in fewer the deep
-# networks have not left the first learning rate of their schedule behind for long. Claims about values that every
-# further iteration raises say for themselves what they need.
+# A claim that compares networks can be tried from this part of the paper's iterations on, our choice: it is what we can
+# give VGG-19, and each test says its scale. Claims about what every further iteration changes say what they need.
 LEAST = {"part": 0.05, "because": "our choice: shorter trainings end before networks have learnt"}
 Claim = dict[str, Any]  # of claims.yml, or a part of one
 COLUMNS = ["id", "part", "page", "section", "network", "statement", "kind", "side", "neutral", "text", "figure", "unit"]
@@ -209,19 +219,9 @@ def shortfall(training: pd.Series, paper: Spec | None = None) -> list[str]:
 
 
 def _scale(chosen: list[pd.DataFrame]) -> str:
-    if len(chosen) > 2:  # a sweep: of one scale but for its extents
-        several = [extent(t) for t in chosen]
-        rounds, trials = (" to ".join(str(n) for n in sorted({min(ns), max(ns)})) for ns in zip(*several, strict=True))
-        return f"{len(chosen)} settings of {_extent(chosen[0], rounds, trials)}"
-    return " against ".join(dict.fromkeys(_extent(t, *map(str, extent(t))) for t in chosen))
-
-
-def _extent(t: pd.DataFrame, rounds: str, trials: str) -> str:
-    first = t.iloc[0]
-    return (
-        f"{first['data_label']}; {int(first['iterations']):,} iterations; {rounds} rounds; "
-        f"{trials} trial{'s' if trials != '1' else ''}"
-    )
+    """On which data, and how long: "MNIST, 55,000 / 5,000 / 10,000; 15,000 iterations"."""
+    each = list(dict.fromkeys(f"{t['data_label'].iloc[0]}; {int(t['iterations'].max()):,} iterations" for t in chosen))
+    return f"{len(chosen)} settings of {each[0]}" if len(chosen) > 2 else " against ".join(each)
 
 
 def looked_into(rows: pd.DataFrame, of: list[Claim] | None = None) -> set[str]:
@@ -256,15 +256,22 @@ def headline(ledger: pd.DataFrame) -> str:
     waiting = {word: int((ledger["verdict"] == word).sum()) for word in (TOO_LITTLE, NOT_RUN)}
     rest = f"{waiting[TOO_LITTLE]} were run too little for a verdict, {waiting[NOT_RUN]} not at all."
     if judged.empty:
-        return f"{whole}None has been run in {FEWEST} trials or more: {rest}"
-    names = list(dict.fromkeys(NAMES[network] for network in judged["network"]))
+        return f"{whole}None has been run in {FEWEST} trials or more at a scale at which it can be tried: {rest}"
+    *first, last = dict.fromkeys(NAMES[network] for network in judged["network"])
+    names = f"{', '.join(first)} and {last}" if first else last
     counts = {word: int((judged["verdict"] == word).sum()) for word in VERDICTS}
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     hold, other, against, open_ = (counts[word] for word in VERDICTS[:4])
+    sized = (judged["kind"] == "effect") & judged[["text", "figure"]].isna().all(axis=1)
+    bare = int((sized & (judged["verdict"] == HOLDS)).sum())
+    in_all = judged.groupby("id")["verdict"].apply(lambda words: words.isin(VERDICTS[:2]).all())
+    whole_claims = ledger.groupby("id")["verdict"].apply(lambda words: not words.isin([TOO_LITTLE, NOT_RUN]).any())
     return (
-        f"{whole}{len(judged)} of them, on {listed}, were run in {FEWEST} trials or more: {hold} hold, {other} hold "
-        f"with an effect of another size, {against} {'is' if against == 1 else 'are'} contradicted, and {open_} stay "
-        f"undecided. {rest}"
+        f"{whole}{len(judged)} of them, on {names}, were run in {FEWEST} trials or more at a scale at which they can "
+        f"be tried: {hold} hold ({bare} of them by their side alone, for the paper gives no size), {other} hold with "
+        f"an effect of another size, {against} {'is' if against == 1 else 'are'} contradicted, and {open_} stay "
+        f"undecided. "
+        f"{rest} All tests of a claim hold in {int((in_all & whole_claims.reindex(in_all.index)).sum())} of "
+        f"{judged['id'].nunique()} claims that were tried."
     )
 
 
@@ -285,7 +292,7 @@ def as_text(ledger: pd.DataFrame) -> str:
                 f"    {test.verdict.upper()}{f' ({test.part})' if test.part else ''}: {_said(test)}",
                 f"      {test.why}",
             ]
-            lines += [f"      {test.scale}"] if test.scale else []
+            lines += [f"      {'; '.join([test.scale, *test.departures])}"] if test.scale else []
     if len(rest):
         lines += ["", f"not run: {', '.join(dict.fromkeys(rest['id']))}"]
     return "\n".join(lines)

@@ -5,6 +5,7 @@ line between the two levels around it, P_m on a logarithmic axis. `at="best"`, w
 one with the largest mean validation accuracy: what is chosen on the validation set is measured on the test set.
 """
 
+import itertools
 from collections.abc import Iterable
 from numbers import Real
 
@@ -13,7 +14,9 @@ import pandas as pd
 
 from lthlib.specs import POINTS
 
+END = 1.15  # how far from the end of an interval its last level may be, as a factor
 NEAR = 0.06  # how far from the level asked for one may be, as a part of it
+LATE = 0.98  # an early stop beyond this part of a training is none: the loss was still falling, or never fell
 WIDEST = 2.5  # the largest ratio of two neighbouring levels between which a quantity is read
 
 
@@ -37,7 +40,8 @@ class Trials:
         self.network = str(trainings["network"].iloc[0])
         self.numbers = set(trainings["trial"])
         self.judge_stops = self.network not in POINTS  # of the deep networks the paper reports no early stop
-        self._trainings = trainings.assign(late=(trainings["es"] >= trainings["iterations"]).astype(float))
+        late = trainings["es"] >= LATE * trainings["iterations"]
+        self._trainings = trainings.assign(late=late.astype(float))
         self._tables: dict[tuple[str, str], pd.DataFrame] = {}
 
     def only(self, numbers: Iterable[int], judge_stops: bool = False) -> "Trials":
@@ -102,12 +106,18 @@ class Trials:
         return float(np.interp(np.log(at), np.log(means.index), means))
 
     def within(self, quantity: str, arm: str, between: list[float]) -> pd.DataFrame:
-        """An arm's quantity at the levels of an interval of P_m, down to whose end it must have come."""
+        """An arm's quantity at the levels of an interval of P_m, from whose begin to whose end it must have come, in
+        steps no wider than WIDEST."""
         high, low = between
         table = self.levels(quantity, arm)
-        if table.index[-1] > 1.15 * low:
-            raise TooLittle(f"{arm} down to P_m {number(low)} % (so far {number(table.index[-1])} %)")
-        return table[(table.index <= high * 1.01) & (table.index >= low * 0.95)]
+        table = table[(table.index <= high * 1.01) & (table.index >= low * 0.95)]
+        levels = [high, *table.index, low]
+        if not len(table) or table.index[-1] > END * low or (high < 100 and table.index[0] < high / END):
+            reached = f"{number(table.index[0])} to {number(table.index[-1])} %" if len(table) else "none"
+            raise TooLittle(f"{arm} from P_m {number(high)} to {number(low)} % (so far {reached})")
+        if (widest := max(a / b for a, b in itertools.pairwise(levels))) > WIDEST:
+            raise TooLittle(f"more levels of {arm}: two neighbours are a factor of {number(widest)} apart")
+        return table
 
     def iterations(self) -> int:
         """Those of the dense networks: of the shortest training."""

@@ -123,8 +123,9 @@ def experiments(
 ) -> list[pd.DataFrame]:
     """The experiments of a network in a setting, each a table of its trainings, the nearest to the paper's first.
 
-    The full data set comes before a part of it; then three trials, or as many as there are, before fewer, for one trial
-    is no evidence; then the paper's recipe before any other, then most iterations, trials and rounds.
+    The full data set comes before a part of it; tickets before dense networks alone; then three trials, or as many as
+    there are, before fewer, for one trial is no evidence; then the paper's recipe before any other, then most
+    iterations, trials and rounds.
     """
     if trainings.empty:
         return []
@@ -135,7 +136,7 @@ def experiments(
         full = first["data"] not in SUBSETS
         trials, rounds = experiment["trial"].nunique(), experiment["round"][experiment["arm"] == "ticket"].max()
         same = not _unlike(spec_of(first), paper)
-        return full, min(trials, FEWEST), same, experiment["iterations"].max(), trials, rounds
+        return full, rounds > 0, min(trials, FEWEST), same, experiment["iterations"].max(), trials, rounds
 
     mine = trainings[trainings["network"] == network]
     keys = sorted(key for key, spec in specs_of(mine).items() if _of(spec, setting, _text(variation)))
@@ -167,9 +168,9 @@ def candidates(part: Mapping[str, Any], trainings: pd.DataFrame) -> list[list[pd
             raise Missing(_named(one))
     settings = SETTINGS.get(part["network"], {})
     apart = {name for one in asked for name in {**settings.get(one.get("setting") or "", {}), **one.get("with", {})}}
-    whole = []
+    equal, whole = part.get("against", {}).get("equal") == "iterations", []
     for first in found[0]:
-        others = [next((e for e in more if _alike(e, first, apart)), None) for more in found[1:]]
+        others = [next((e for e in more if _alike(e, first, apart, equal)), None) for more in found[1:]]
         compared = [first, *(e for e in others if e is not None)]
         whole += [compared] if len(compared) == len(found) else []
     if not whole:
@@ -183,12 +184,12 @@ def asked_for(part: Mapping[str, Any]) -> Spec:
     return _spec(part["network"], "paper", first.get("setting"), _text(first.get("with")))
 
 
-def _alike(one: pd.DataFrame, other: pd.DataFrame, apart: set[str]) -> bool:
-    """Whether two experiments may be compared: whether they are the same, but for what their settings are `apart` in,
-    and as large a part of the paper's iterations."""
+def _alike(one: pd.DataFrame, other: pd.DataFrame, apart: set[str], equal: bool = False) -> bool:
+    """Whether two experiments may be compared: whether they are the same, except for what their settings are `apart`
+    in, and as large a part of the paper's iterations; or, of `equal` length, as many iterations."""
     ours, theirs = spec_of(one.iloc[0]), spec_of(other.iloc[0])
     lengths = ("iterations", "warmup", "drops", "eval_every", "train_eval", "seed")
-    mine, other_part = (e["iterations"].max() / nearest(e.iloc[0]).iterations for e in (one, other))
+    mine, other_part = (e["iterations"].max() / (1 if equal else nearest(e.iloc[0]).iterations) for e in (one, other))
     compared = [name for name in SHAPING if name not in (*lengths, *apart)]
     same = all(getattr(ours, name) == getattr(theirs, name) for name in compared)
     return same and abs(mine - other_part) <= 0.02 * other_part

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lthlib.evidence.levels import NEAR, TooLittle, Trials, complete, number
+from lthlib.evidence.levels import LATE, NEAR, TooLittle, Trials, complete, number
 from lthlib.specs import PAPER
 
 Runs = Mapping[Any, Trials]
@@ -77,10 +77,10 @@ def kept(t: Trials, at: float, arm: str, over: str = "reinit", quantity: str = "
     return Found(100 * (mine - other).mean() / lead, where)
 
 
-def ratio(t: Trials, at: float, of: str, to: str) -> Found:
-    """How many times as large a quantity of a ticket is as another."""
+def ratio(t: Trials, at: float, of: str, to: str, times: float = 1.0) -> Found:
+    """How many times as large a quantity of a ticket is as another, in `times` its unit."""
     (one, where), (other, _) = (t.level(quantity, "ticket", at) for quantity in (of, to))
-    return Found(one.mean() / other.mean(), where)
+    return Found(times * one.mean() / other.mean(), where)
 
 
 def value(t: Trials, quantity: str, at: float | None = None) -> Found:
@@ -96,7 +96,7 @@ def unfinished(t: Trials) -> Found:
     if (length := t.iterations()) < (asked := PAPER[t.network].iterations):
         raise TooLittle(f"{asked:,} iterations")
     stops = t.only(t.numbers).dense("es")
-    return Found(100 * (stops >= 0.98 * length).mean(), "of the dense network")
+    return Found(100 * (stops >= LATE * length).mean(), "of the dense network")
 
 
 # --- of one experiment, at all levels --------------------------------------------------------------------------------
@@ -206,12 +206,13 @@ def slowest_to_fastest(runs: Runs, to: float) -> Found:
     return Found(max(stops) / min(stops))
 
 
-def weights_left(runs: Runs, quantity: str) -> Found:
-    """The weights with which tickets are as accurate as their dense network for the last time: geometric mean."""
+def weights_left(runs: Runs, quantity: str, of: str) -> Found:
+    """The weights with which tickets are as accurate as their dense network for the last time: `of` the run where they
+    are "most", or "fewest"."""
     left = [_last_crossing(t, quantity) * t.weights() / 100 for t in runs.values()]
     if not np.isfinite(left).all():
         return Found(np.nan, "a level at which tickets are worse than their dense network")
-    return Found(float(np.exp(np.mean(np.log(left)))), f"{min(left):,.0f} to {max(left):,.0f} weights")
+    return Found({"most": max, "fewest": min}[of](left), f"{min(left):,.0f} to {max(left):,.0f} weights")
 
 
 def _last_crossing(t: Trials, quantity: str) -> float:
@@ -248,4 +249,4 @@ TWO = (dense_gain, gain_over_setting, ratio_to_other)
 MANY = (named_over_others, with_tickets, gained_by, with_size, slowest_to_fastest, weights_left)
 MEASURES: dict[str, Callable[..., Found]] = {m.__name__: m for m in (*ONE, *ALL, *TWO, *MANY)}
 RATIOS = ("faster", "slower", "ratio", "ratio_to_other", "slowest_to_fastest", "weights_left")  # judged as logarithms
-COUNTS = ("unfinished", "with_tickets", "with_size")  # of few values: trials may agree by chance alone
+COUNTS = ("unfinished", "with_tickets", "with_size", "gained_by")  # of few values: trials may agree by chance alone

@@ -23,7 +23,7 @@ HOLDS, OTHER_SIZE, CONTRADICTED, UNDECIDED = "holds", "holds, other size", "cont
 TOO_LITTLE, NOT_RUN = "too little run", "not run"
 VERDICTS = (HOLDS, OTHER_SIZE, CONTRADICTED, UNDECIDED, TOO_LITTLE, NOT_RUN)
 WORDS = {
-    HOLDS: "the interval lies on the claim's side, and meets the paper's value within the spread of the paper's trials",
+    HOLDS: "the interval lies on the claim's side and, where the paper gives a value, meets it within its own spread",
     OTHER_SIZE: "the interval lies on the claim's side, and does not meet the paper's value",
     CONTRADICTED: "the interval lies on the other side",
     UNDECIDED: "the interval lies across: these trials cannot tell",
@@ -36,13 +36,14 @@ AGREEING = 6  # trials: so many tosses of a coin fall alike once in 32
 
 
 class Estimate(NamedTuple):
-    """A value over n trials with its 95 % interval, each a number, or one per level by P_m. `plain` undoes the scale on
-    which the interval was taken."""
+    """A value over n trials with its 95 % interval, and the standard error on the scale on which that was taken; each a
+    number, or one per level by P_m."""
 
     value: Any
     low: Any
     high: Any
     n: int
+    error: Any = 0.0
 
 
 # --- the statistic ---------------------------------------------------------------------------------------------------
@@ -64,25 +65,25 @@ def jackknife(whole: Any, without: list[Any], measure: str = "gain") -> Estimate
     n               below two there is no interval: it is not a number to both sides
 
     >>> jackknife(2.0, [2.5, 2.0, 1.5])  # trials 1, 2 and 3: their mean and its t-interval
-    Estimate(value=2.0, low=-0.484..., high=4.484..., n=3)
+    Estimate(value=2.0, low=-0.484..., high=4.484..., n=3, error=0.577...)
     """
     there, back = scale(measure)
     n = len(without)
     if n < 2:
-        return Estimate(whole, whole * np.nan, whole * np.nan, n)
+        return Estimate(whole, whole * np.nan, whole * np.nan, n, whole * np.nan)
     center, around = there(whole), [there(value) for value in without]
     pseudo = [n * center - (n - 1) * value for value in around]
     mean = sum(pseudo) / n
     error = np.sqrt(sum((value - mean) ** 2 for value in pseudo) / (n - 1) / n)
     half = stdtrit(n - 1, 0.975) * error
-    return Estimate(whole, back(center - half), back(center + half), n)
+    return Estimate(whole, back(center - half), back(center + half), n, error)
 
 
 def interval(values: np.ndarray) -> Estimate:
     """The mean of one value per trial, with Student's 95 % interval.
 
     >>> interval(np.array([1.0, 2.0, 3.0]))
-    Estimate(value=2.0, low=-0.484..., high=4.484..., n=3)
+    Estimate(value=2.0, low=-0.484..., high=4.484..., n=3, error=0.577...)
     """
     without = [float(np.delete(values, one).mean()) for one in range(len(values))] if len(values) > 1 else [np.nan]
     return jackknife(float(values.mean()), without)
@@ -117,12 +118,10 @@ def judge(part: Mapping[str, Any], found: Estimate, claimed: float | None, alone
         inside, outside = low <= found.low and found.high <= high, found.high < low or found.low > high
     else:
         inside, outside = low < found.low and found.high < high, found.high < low or found.low > high
-    if outside:
+    if outside or (part.get("every") and not all(low < value < high for value in alone or ())):
         return CONTRADICTED
     if not inside:
         return UNDECIDED
-    if part.get("every") and not all(low < value < high for value in alone or ()):
-        return CONTRADICTED
     return HOLDS if part["kind"] == "equal" or _meets(part, found, claimed) else OTHER_SIZE
 
 
@@ -143,11 +142,14 @@ def _around(value: float, by: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _meets(part: Mapping[str, Any], found: Estimate, claimed: float | None) -> bool:
-    """Whether an interval meets the paper's value within the paper's spread; what is one-sided may be exceeded."""
+    """Whether an interval meets the paper's value within the paper's spread; what is one-sided may be exceeded. Of our
+    own interval no more counts than the paper's spread: more noise must not make it easier."""
     if claimed is None:
         return True
     low, high = _around(claimed, part["spread"])
-    return bool((part["size"] == "at most" or found.high >= low) and (part["size"] == "at least" or found.low <= high))
+    least, most = sorted(_around(found.value, part["spread"]))
+    ours = max(found.low, least), min(found.high, most)
+    return bool((part["size"] == "at most" or ours[1] >= low) and (part["size"] == "at least" or ours[0] <= high))
 
 
 def _by_chance(part: Mapping[str, Any], found: Estimate) -> bool:
@@ -164,12 +166,15 @@ def _judge_all(part: Mapping[str, Any], found: Estimate) -> str:
 
 def share(part: Mapping[str, Any], found: Estimate) -> tuple[float, float, float]:
     """At which share of the levels a claim about all of them holds: in the means, and as an interval surely (the
-    interval of the level lies on its side) and possibly (it does not lie on the other)."""
+    interval of the level lies on its side) and possibly (it does not lie on the other). One level of many is on the
+    other side by chance, so to that side the intervals are those of 95 % for all levels together (Bonferroni); that all
+    lie on its side takes no such care."""
     low, high = region(part, None)
     means = (found.value >= low) & (found.value <= high)
     surely = (found.low >= low) & (found.high <= high)
-    against = (found.high < low) | (found.low > high)
-    return means.mean(), surely.mean(), 1 - against.mean()
+    far = stdtrit(found.n - 1, 1 - 0.025 / np.size(found.value)) * found.error if found.n > 1 else np.inf
+    against = (found.value + far < low) | (found.value - far > high)
+    return float(np.mean(means)), float(np.mean(surely)), 1 - float(np.mean(against))
 
 
 # --- why -------------------------------------------------------------------------------------------------------------
@@ -193,15 +198,17 @@ def why(part: Mapping[str, Any], found: Estimate, claimed: Any, word: str) -> st
         band = " to ".join(number(edge) for edge in (low, high) if np.isfinite(edge))
         open_ = "" if np.isfinite(low) and np.isfinite(high) else "at most " if np.isfinite(high) else "at least "
         return f"{said}; equal would be {open_}{band}"
+    if word == CONTRADICTED and part.get("every"):
+        return f"{said}, and not in every trial"
     if word == UNDECIDED and _by_chance(part, found):
         return f"{found.n} trials that agree, as {found.n} tosses of a coin may"
     if word == UNDECIDED:
-        return f"{said}: an effect of up to {smallest_seen(part, found)} could not have been told from none"
+        return f"{said}; an effect of {half_width(part, found)} would be told from none every second time"
     return said
 
 
-def smallest_seen(part: Mapping[str, Any], found: Estimate) -> str:
-    """The half-width of the interval: no smaller effect could have been told from none by these trials."""
+def half_width(part: Mapping[str, Any], found: Estimate) -> str:
+    """How far the interval reaches to each side: a true effect of that size is told from none every second time."""
     there, back = scale(next(iter(part.get("measure", {"gain": {}}))))
     half = float(there(found.high) - there(found.low)) / 2
     return f"{number(float(back(half)))} {part['unit']}"  # of ratios the factor, of differences the difference

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lthlib import specs
-from lthlib.book import chapters, claim_tables, tables
+from lthlib.book import chapters, claim_tables, notes, tables
 from lthlib.errors import SpecError, StoreError
 from lthlib.evidence import ledger
 from lthlib.evidence.curves import summarise
@@ -443,7 +443,7 @@ def test_a_few_claims_in_short_are_those_of_the_ledger():
     assert "50,000 iterations" in short.caption
     nothing = claim_tables.brief(tests, ["C1"])
     assert (nothing.caption, nothing.frame["verdict"].tolist()) == ("Not run yet.", ["– not run"])
-    assert chapters.tally(tests).text == f"**So far**: {ledger.headline(tests)}"
+    assert notes.tally(tests).text == f"**So far**: {ledger.headline(tests)}"
 
 
 def test_every_verdict_has_a_shape_of_its_own():
