@@ -38,6 +38,14 @@ def assert_same(rows, expected):
     pd.testing.assert_frame_equal(science(rows), science(expected), check_exact=True)
 
 
+def assert_cohorts_are_the_same(spec, store, folder, monkeypatch):
+    """The order of work of an accelerator, on the CPU: all trials of a round, and all draws of a branch, together."""
+    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
+    run(spec, folder, workers=1)
+    ours, expected = science(Store(folder).rows(spec)), science(store.rows(spec))
+    pd.testing.assert_frame_equal(ours, expected, check_exact=False, rtol=1e-4, atol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A whole small experiment, run in this process."""
@@ -89,13 +97,7 @@ def test_more_trials_keep_the_old_trainings(finished, tmp_path):
 
 
 def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
-    """The order of work of an accelerator, on the CPU: all trials of a round, and all draws of a branch, together."""
-    spec, store = finished
-    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
-    run(spec, tmp_path, workers=1)
-    pd.testing.assert_frame_equal(
-        science(Store(tmp_path).rows(spec)), science(store.rows(spec)), check_exact=False, rtol=1e-4, atol=1e-6
-    )
+    assert_cohorts_are_the_same(*finished, tmp_path, monkeypatch)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see which processes run")
