@@ -183,12 +183,12 @@ def test_what_the_parser_refuses_ends_with_status_2(arguments):
     assert stop.value.code == 2
 
 
-def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
+def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lthlib.lab.run.carry_out", interrupted)
-    assert cli.main(["run", "lenet"]) == 130
+    assert cli.main(["run", "lenet", "--store", str(tmp_path)]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
