@@ -26,7 +26,7 @@ lint: env ## ruff: rules and layout; mypy: types
 	$(BIN)/mypy
 
 test: lint ## lint, then the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: env ## how fast training is here: ours, a conventional loop, bare products (minutes)
 	$(BIN)/lth bench

@@ -15,6 +15,12 @@ settings.load_profile("patient")
 TINY = {"iterations": 25, "eval_every": 10, "trials": 2, "rounds": 2, "branch_step": 2, "oneshot_step": 20}
 
 
+def pytest_collection_modifyitems(items):
+    """Files that take minutes come first, so that at the end no worker is left alone with one."""
+    slow = {item.path for item in items for kind in ("book", "course", "faults") if item.get_closest_marker(kind)}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """As in a worker process, and kinder to the machine."""

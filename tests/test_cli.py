@@ -1,6 +1,7 @@
 """The command line does what it says, and says in one line what it cannot do."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -182,15 +183,25 @@ def test_what_the_parser_refuses_ends_with_status_2(arguments):
     assert stop.value.code == 2
 
 
-def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
+def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lthlib.lab.run.carry_out", interrupted)
-    assert cli.main(["run", "lenet"]) == 130
+    assert cli.main(["run", "lenet", "--store", str(tmp_path)]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
 def test_reading_results_does_not_load_torch():
     code = "import sys; from lthlib.book import figures, tables; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_who_reads_no_further_hears_no_complaint():
+    """As after `| head`: status 141, as of a process that SIGPIPE ended."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "lthlib.cli", "show", "vgg19"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")

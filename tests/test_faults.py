@@ -1,6 +1,5 @@
 """What goes wrong on real machines loses nothing that is stored, and makes nothing else come out."""
 
-import contextlib
 import io
 import json
 import math
@@ -29,6 +28,7 @@ from lthlib.lab.plan import missing, plan
 from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from tests import killed
+from tests.forked import Forked, lth
 from tests.lab.test_run import assert_same
 from tests.lab.test_store import ARRAYS, REP, one_training
 from tests.lab.test_store import SPEC as QUICK
@@ -50,9 +50,9 @@ def undisturbed(tmp_path_factory):
 
 
 def asked(store, *options):
-    """The command that runs the experiment."""
+    """The words after `lth` that run the experiment."""
     size = [f"--{name}={','.join(value) if name == 'arms' else value}" for name, value in SIZE.items()]
-    return [sys.executable, "-m", "lthlib.cli", "run", "lenet", *size, "--store", str(store), *options]
+    return ["run", "lenet", *size, "--store", str(store), *options]
 
 
 def until(true, seconds=60, process=None):
@@ -60,7 +60,7 @@ def until(true, seconds=60, process=None):
     deadline = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < deadline
-        assert process is None or process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.said()
         time.sleep(0.02)
     return found
 
@@ -95,18 +95,19 @@ class Cluster:
 
     def __init__(self, folder):
         pytest.importorskip("distributed")
-        self.tally, self.log, self.running = folder / "tally", (folder / "log").open("w"), []
-        self.store = folder / "store"
+        self.folder, self.tally, self.store, self.running = folder, folder / "tally", folder / "store", []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         self.scheduler = self.start("scheduler", "--host", self.address)
 
     def start(self, what, *options, **more):
-        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TALLY": str(self.tally), **more}
-        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *options, "--no-dashboard"]
-        self.running.append(subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log))
+        """As `dask scheduler` or `dask worker` does."""
+        code = f"from distributed.cli.dask_{what} import main\nmain({[*options, '--no-dashboard']!r})"
+        return self.fork(code, TALLY=str(self.tally), **more)
+
+    def fork(self, code, **more):
+        self.running.append(Forked(code, self.folder / "said", **more))
         return self.running[-1]
 
     def worker(self, slow=0.2):
@@ -114,9 +115,7 @@ class Cluster:
         return self.start("worker", self.address, *options, SLOW=str(slow))
 
     def submit(self):
-        words = asked(self.store, "--scheduler", self.address)
-        self.running.append(subprocess.Popen(words, stdout=-1, stderr=-1, text=True, cwd=ROOT))
-        return self.running[-1]
+        return self.fork(lth(asked(self.store, "--scheduler", self.address)))
 
     def trained(self):
         lines = self.tally.read_text().splitlines() if self.tally.exists() else []
@@ -124,10 +123,8 @@ class Cluster:
 
     def close(self):
         for process in self.running:
-            with contextlib.suppress(OSError):
-                process.kill()
-            process.communicate()
-        self.log.close()
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
@@ -138,10 +135,8 @@ def cluster(tmp_path):
 
 
 def completed(process):
-    out, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    assert f"{len(plan(SPEC))} trainings of lenet {specs.key(SPEC)} are stored" in out
-    return said
+    assert process.wait() == 0, process.said()
+    assert f"{len(plan(SPEC))} trainings of lenet {specs.key(SPEC)} are stored" in process.out.read_text()
 
 
 def test_a_worker_killed_in_a_task_costs_that_task_and_one_that_joins_late_helps(cluster, undisturbed):
@@ -174,10 +169,10 @@ def test_the_same_study_submitted_twice_to_a_cluster_trains_nothing_twice(cluste
 
 def test_a_scheduler_that_goes_away_is_one_line_and_what_is_stored_stays(cluster, undisturbed):
     asking, worker = cluster.submit(), cluster.worker()
-    until(lambda: len(cluster.trained()) > 1, process=asking)
+    until(lambda: len(list(cluster.store.rglob("*.parquet"))) > 1, process=asking)
     cluster.scheduler.kill()
-    said = asking.communicate(timeout=60)[1]
-    assert asking.returncode == 2, said
+    assert asking.wait() == 2, asking.said()
+    said = asking.said()
     lines = [line for line in said.splitlines() if line.startswith("lth: ")]
     assert lines[-1].startswith(
         f"lth: the scheduler at {cluster.address} is gone: what is stored stays; start one and "
@@ -194,9 +189,8 @@ def test_a_scheduler_that_goes_away_is_one_line_and_what_is_stored_stays(cluster
 
 def test_a_cluster_without_workers_is_waited_for_and_said(cluster):
     asking = cluster.submit()
-    said = []
-    until(lambda: said.append(asking.stderr.readline()) or "waiting for a worker of tcp://" in said[-1])
-    asking.send_signal(signal.SIGINT)
+    until(lambda: "waiting for a worker of tcp://" in asking.said(), process=asking)
+    asking.kill(signal.SIGINT)
     assert asking.wait(timeout=30) == 130
 
 
@@ -244,7 +238,7 @@ def lth(*arguments):
     files = sorted(str(path) for path in Path({str(disk)!r}).rglob("*") if path.is_file())
     print(json.dumps([status, lines, files]))
 
-words, store = {asked("STORE")[3:]!r}, {str(disk)!r} + "/store"
+words, store = {asked("STORE")!r}, {str(disk)!r} + "/store"
 words = [store if word == "STORE" else word for word in words] + ["--workers", "1", "--device", "cpu"]
 mount("-t", "tmpfs", "-o", "size=3m", "none")
 lth(*words)

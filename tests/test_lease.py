@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -74,20 +75,21 @@ def test_its_age_is_measured_on_the_clock_of_the_file_system(file, monkeypatch):
 
 
 def test_a_lease_of_a_process_of_this_machine_dies_with_it(file):
-    code = f"import os; from pathlib import Path; from lthlib import lease; lease._take(Path({str(file)!r}))"
-    process = subprocess.Popen([sys.executable, "-c", f"{code}; print(flush=True); input()"], stdin=-1, stdout=-1)
+    code = f"from pathlib import Path\nfrom lthlib import lease\nwith lease.hold([Path({str(file)!r})]):"
+    process = subprocess.Popen([sys.executable, "-c", f"{code} print(flush=True), input()"], stdin=-1, stdout=-1)
     process.stdout.readline()
     assert lease.holder(file).pid == process.pid
     assert not held(file)
     process.kill()
-    while lease._runs(process.pid):  # a zombie by then: nobody has waited for it
-        time.sleep(0.01)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # and leave it a zombie: nobody has asked after it
     assert held(file)
     process.communicate()
 
 
 def test_a_lease_of_this_process_that_it_does_not_hold_is_a_former_ones_of_that_number(file):
-    written(file, pid=os.getpid(), where=lease._where())
+    with lease.hold([file]):
+        here = lease.read(file).where
+    written(file, pid=os.getpid(), where=here)
     assert held(file)
 
 
@@ -139,11 +141,18 @@ def test_a_process_that_died_while_it_removed_a_dead_lease_is_in_nobodys_way_for
     assert list(file.parent.iterdir()) == []
 
 
-def test_a_lease_that_somebody_else_has_taken_over_meanwhile_is_left_alone(file):
+def test_a_lease_that_somebody_else_has_taken_over_meanwhile_is_left_alone(file, monkeypatch):
+    clock = lease.clock
+
+    def slow(folder):
+        """Between the look at a dead lease and its removal somebody else has done both."""
+        if lease.read(file).token == "a":
+            written(file, token="b")
+        return clock(folder)
+
     written(file, age=1_000)
-    dead = lease.read(file)
-    written(file, token="b")
-    lease._bury(file, dead)
+    monkeypatch.setattr(lease, "clock", slow)
+    assert not held(file)
     assert lease.read(file).token == "b"
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
@@ -170,10 +179,14 @@ def test_where_none_can_be_written_one_line_says_so(tmp_path):
 def test_a_dead_lease_that_cannot_be_removed_is_one_line(file, monkeypatch):
     written(file, age=1_000)
 
-    def locked(*_):
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    unlink = Path.unlink
 
-    monkeypatch.setattr(lease, "_bury", locked)
+    def locked(path, **more):
+        if path == file:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        unlink(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", locked)
     with pytest.raises(StoreError, match="cannot write to .*Read-only file system"), lease.hold([file]):
         pass
 

@@ -241,6 +241,14 @@ def test_what_is_cited_is_in_the_bibliography_and_the_other_way_round():
     assert set(entries) - set(cited) == set(), "in references.bib, but not cited"
 
 
+def test_each_word_of_the_glossary_is_used():
+    words = re.findall(r"(?:^|\n\n)(\w[\w -]*)\n  \w", text("book/glossary.md").partition("```{glossary}\n")[2])
+    assert {"arm", "extent", "pp", "winning ticket"} <= set(words)
+    said = [prose for page, prose in markdown() if page != "glossary"]
+    used = " ".join(" ".join([*said, *(path.read_text(encoding="utf-8") for path in SOURCES.values())]).lower().split())
+    assert [word for word in words if not re.search(rf"\b{word}s?\b", used)] == []
+
+
 def test_the_repository_has_one_address():
     address = yaml.safe_load(text("CITATION.cff"))["repository-code"]
     assert yaml.safe_load(text("_config.yml"))["repository"]["url"] == address
@@ -291,6 +299,20 @@ def test_the_face_is_a_dozen_names_that_load_what_they_name():
         assert name in dir(lthlib)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = lthlib.nothing
+
+
+def test_no_test_reaches_what_is_its_modules_own():
+    """A name of ours that begins with `_`: imported, as an attribute of a module, or named to monkeypatch."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        modules = [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module.partition(".")[0] == "lthlib"]
+        imported = {alias.asname or alias.name: alias.name for module in modules for alias in module.names}
+        attributes = [n for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+        named = {n.attr for n in attributes if n.value.id in imported}
+        for call in (n for n in nodes if isinstance(n, ast.Call) and ast.unparse(n.func).endswith("setattr")):
+            named |= {a.value.rpartition(".")[2] for a in call.args if isinstance(getattr(a, "value", None), str)}
+        named -= {"_fields", "_replace"}  # which a named tuple gives to everybody
+        assert not [name for name in {*imported.values(), *named} if re.match("_[a-z]", name)], path
 
 
 def test_modules_stay_small_and_say_their_job():

@@ -16,7 +16,7 @@ from lthlib.engine.feed import draws
 from lthlib.errors import StoreError
 from lthlib.evidence import matching
 from lthlib.evidence.curves import summarise
-from lthlib.lab import task, ticket_file, workers
+from lthlib.lab import task, ticket_file
 from lthlib.lab.plan import missing, plan, room
 from lthlib.lab.run import run
 from lthlib.lab.store import Store
@@ -24,7 +24,7 @@ from lthlib.specs import OPENING, Rep
 from tests import oracle
 from tests.conftest import TINY
 from tests.engine.test_train import CLOSE, NARROW
-from tests.lab.test_run import assert_same, science
+from tests.lab.test_run import assert_cohorts_are_the_same, assert_same, science
 
 WHOLE = {"arms": ["ticket"], "rewind": 4}  # an evaluation; 6 iterations, one every 4
 SPECS = {
@@ -163,12 +163,7 @@ def test_killed_and_resumed_is_as_uninterrupted(finished, tmp_path):
 
 
 def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
-    spec, store = finished
-    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
-    run(spec, tmp_path, workers=1)
-    pd.testing.assert_frame_equal(
-        science(Store(tmp_path).rows(spec)), science(store.rows(spec)), check_exact=False, rtol=1e-4, atol=1e-6
-    )
+    assert_cohorts_are_the_same(*finished, tmp_path, monkeypatch)
 
 
 # ------------------------------------------------------------------------------------------------- the command line

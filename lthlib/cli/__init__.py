@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import warnings
 from dataclasses import asdict
@@ -21,9 +22,21 @@ STORE = "store"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command. Exit status 0, 2 for what the user can mend (said in one line), 130 for Ctrl-C."""
+    """Run a command. Exit status 0, 2 for what the user can mend (said in one line), 130 for Ctrl-C, 141 where nobody
+    reads on."""
     warnings.showwarning = lambda message, *_: print(f"lth: {message}", file=sys.stderr)
-    options = parsed(arguments)
+    try:
+        try:
+            return _outcome(parsed(arguments))
+        finally:
+            print(end="", flush=True)  # now, as at the end of the process it could only complain
+    except BrokenPipeError:  # who reads has seen enough, as `head` has
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 128 + 13  # as of a process that SIGPIPE ended
+
+
+def _outcome(options: argparse.Namespace) -> int:
     try:
         options.command(options)
     except LthError as error:

@@ -30,12 +30,12 @@ def load(name: str, root: str | Path | None = None, device: str = "cpu", shape: 
     `root` defaults to the environment's LTH_DATA, else ~/.cache/lthlib. Digits in the shape IMAGE get two zeros on each
     side, and three equal channels. Raises DataError if the data set cannot be had, or not in this shape.
     """
-    return _load(name, _root(root), tuple(shape)).to(device)
+    return _load(name, root_of(root), tuple(shape)).to(device)
 
 
 def fetch(name: str, root: str | Path | None = None) -> None:
     """Make sure that `load` will find the data set, downloading it if need be. Raises DataError."""
-    _load(name, _root(root), _stored_shape(name))
+    _load(name, root_of(root), _stored_shape(name))
 
 
 def share(data: Data) -> Data:
@@ -52,7 +52,7 @@ def share(data: Data) -> Data:
 
 def adopt(name: str, root: str | Path | None, shape: tuple[int, ...], data: Data) -> None:
     """From now on `load` with this name, root and shape gives this data set, in this process."""
-    _at_hand[name, _root(root), tuple(shape)] = data
+    at_hand[name, root_of(root), tuple(shape)] = data
 
 
 # What the pixels and labels must be: captions say "MNIST", so it has to be MNIST.
@@ -72,24 +72,24 @@ EXAMPLES = {  # for training, for validation, for the test
 JPEG_ARCHIVE = "cifar10-jpeg.tar.xz"
 
 
-_at_hand: dict[tuple[str, Path, tuple[int, ...]], Data] = {}
+at_hand: dict[tuple[str, Path, tuple[int, ...]], Data] = {}  # what `load` has read in this process
 
 
 def _load(name: str, root: Path, shape: tuple[int, ...]) -> Data:
     key = name, root, shape
-    if key not in _at_hand:
+    if key not in at_hand:
         if name not in LOADERS:
             raise DataError(f"there is no data set '{name}' to load, only {', '.join(LOADERS)}; give yours to train")
         if shape == _stored_shape(name):
-            _at_hand[key] = _read(name, root)
+            at_hand[key] = _read(name, root)
         elif shape == IMAGE:
-            _at_hand[key] = _padded(_load(name, root, FLAT))
+            at_hand[key] = padded(_load(name, root, FLAT))
         else:
             raise DataError(
                 f"{name} cannot be had in the shape {shape}: fully-connected networks, of shape {FLAT}, take "
                 f"{' or '.join(DIGITS)}, convolutional ones, of shape {IMAGE}, any data set"
             )
-    return _at_hand[key]
+    return at_hand[key]
 
 
 def _stored_shape(name: str) -> tuple[int, ...]:
@@ -109,13 +109,14 @@ def _read(name: str, root: Path) -> Data:
     return data
 
 
-def _padded(digits: Data) -> Data:
-    """Three channels that are one in memory."""
+def padded(digits: Data) -> Data:
+    """Digits as images: two zeros on each side, and three channels that are one in memory."""
     pixels = F.pad(digits.pixels.view(-1, 1, 28, 28), (2, 2, 2, 2)).expand(-1, *IMAGE)
     return replace(digits, label=f"{digits.label}, padded to 32 x 32, three channels", pixels=pixels)
 
 
-def _root(root: str | Path | None) -> Path:
+def root_of(root: str | Path | None) -> Path:
+    """The folder of the data sets: this one, or the default."""
     return Path(root or os.environ.get("LTH_DATA", "~/.cache/lthlib")).expanduser()
 
 

@@ -171,9 +171,9 @@ def _scalars(theta0, dense, theta_j, mask, sigma: float) -> dict[str, float]:
         "left": mask.sum(),
         "positive": 100 * (values > 0).mean(),
         "valley": valley(values / sigma, np.linspace(-2, 2, 9)),
-        "valley_out": valley(mask.sum(0), _whole_numbers(mask.sum(0).max())),
-        "uneven_in": _unevenness(mask),
-        "uneven_out": _unevenness(mask.T),
+        "valley_out": valley(mask.sum(0), whole_numbers(mask.sum(0).max())),
+        "uneven_in": unevenness(mask),
+        "uneven_out": unevenness(mask.T),
         "rank": _spearman(np.abs(values), np.abs(theta_j[mask])),
         "shared_chance": 100 * mask.mean(),
     }
@@ -208,13 +208,13 @@ def _flat(values: int, bins: int) -> float:
     return float(np.nanmean(_depths(draws))) if values >= bins else np.nan
 
 
-def _whole_numbers(most: int, bins: int = 10) -> np.ndarray:
+def whole_numbers(most: int, bins: int = 10) -> np.ndarray:
     """Edges of about as many bins that hold equally many whole numbers, from 0 to the most."""
     step = -(-(int(most) + 1) // bins)
     return np.arange(0, most + 1 + step, step) - 0.5
 
 
-def _unevenness(mask: np.ndarray) -> float:
+def unevenness(mask: np.ndarray) -> float:
     """The unevenness of units' shares of the connections of a mask [units, connections]: their standard deviation over
     that of as many at random places."""
     shares, (units, connections) = mask.mean(1), mask.shape

@@ -37,7 +37,7 @@ def crew(job: Job, say: Callable[[str], None]) -> Iterator[Crew]:
     client = _connected(address)
     try:
         pool = client.get_executor(pure=False, retries=1)
-        first = pool.submit(_look, job)
+        first = pool.submit(look, job)
         if not wait([first], timeout=5).done:
             say(f"lth: waiting for a worker of {address} that reads the data")
         device, most = first.result()
@@ -47,7 +47,7 @@ def crew(job: Job, say: Callable[[str], None]) -> Iterator[Crew]:
             crowd = max(1, len(client.nthreads()))
             return 1 if reps and reps[0].arm in specs.TRUNKS else max(1, min(most, math.ceil(len(reps) / crowd)))
 
-        yield Crew(lambda job: pool.submit(_do, replace(job, where=there)), together)
+        yield Crew(lambda job: pool.submit(do, replace(job, where=there)), together)
     except LthError:
         raise
     except Exception as error:
@@ -88,7 +88,7 @@ def _close(client: Any) -> None:
         logging.disable(before)
 
 
-def _look(job: Job) -> tuple[str, int]:
+def look(job: Job) -> tuple[str, int]:
     """The device of this worker and the size of a cohort, once the data and the store are seen to be there."""
     _check(job)
     sources.fetch(job.spec.data, job.where.data_root)
@@ -96,7 +96,8 @@ def _look(job: Job) -> tuple[str, int]:
     return device, workers.width(job.spec, device)
 
 
-def _do(job: Job) -> tuple[Rep, ...]:
+def do(job: Job) -> tuple[Rep, ...]:
+    """As `task.do`, in a worker, which tells nobody how far it is."""
     _check(job)
     with machine.prepared():
         return task.do(job, lambda label, iteration, stored: None)

@@ -48,7 +48,7 @@ class Bars:
         together: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.terminal, self.notebook = sys.stderr.isatty(), _notebook(sys.stderr)
+        self.terminal, self.notebook = sys.stderr.isatty(), in_notebook(sys.stderr)
         self.title, self.trainings, self.count, self.iterations = title, trainings, count, iterations
         self.together, self.clock = together, clock
         self.began = self.counted = self.told = clock()
@@ -146,7 +146,7 @@ MINUTE = 60.0  # between two lines of a log
 NAMED = 4  # trainings under way that a line names
 
 
-def _notebook(stream: object) -> bool:
+def in_notebook(stream: object) -> bool:
     """Whether what is written there appears below the cell of a notebook, where a bar can be drawn anew."""
     return type(stream).__module__.startswith("ipykernel")
 

@@ -115,12 +115,12 @@ def test_inputs_at_their_shape_are_the_pixels_at_these_indices(digits):
     x, y = digits.at(index)
     assert torch.equal(x, digits.pixels[index].float() / 255)
     assert torch.equal(y, digits.labels[index])
-    images = sources._padded(digits)
+    images = sources.padded(digits)
     assert torch.equal(images.at(index, "raw")[0], images.pixels[index].float())
 
 
 def test_padded_digits_have_three_equal_channels_and_say_so(digits):
-    images = sources._padded(digits)
+    images = sources.padded(digits)
     assert images.pixels.shape == (5_000, 3, 32, 32)
     assert torch.equal(images.pixels[:, 1, 2:30, 2:30].flatten(1), digits.pixels)
     assert torch.equal(images.pixels[:, :1].expand(-1, 3, -1, -1), images.pixels)
@@ -138,7 +138,7 @@ def test_a_shape_is_asked_for_by_name(shape):
 
 @pytest.mark.parametrize(("name", "shape"), [("cifar10", (784,)), ("cifar10_jpeg", (784,)), ("mnist", (28, 28))])
 def test_a_shape_that_is_not_to_be_had_is_one_line_before_anything_is_read(tmp_path, monkeypatch, name, shape):
-    monkeypatch.setattr(sources, "_read", None)
+    monkeypatch.setitem(sources.LOADERS, name, None)
     with pytest.raises(DataError, match=f"{name} cannot be had in the shape .* take mnist or mnist5k") as error:
         sources.load(name, tmp_path, shape=shape)
     assert "\n" not in str(error.value)
@@ -235,7 +235,7 @@ def test_cifar10_is_torchvisions_split_into_45000_5000_and_10000(tmp_path, monke
         return SimpleNamespace(data=stored.transpose(0, 2, 3, 1), targets=[i % 10 for i in range(n)])
 
     monkeypatch.setattr("torchvision.datasets.CIFAR10", fake)
-    monkeypatch.setattr(sources, "_at_hand", {})  # 180 MB, not to be kept
+    monkeypatch.setattr(sources, "at_hand", {})  # 180 MB, not to be kept
     cifar = sources.load("cifar10", tmp_path, shape=data.IMAGE)
     train, valid = cifar.split(0, 0)
     assert (len(train), len(valid), len(cifar.labels) - cifar.n_train) == (45_000, 5_000, 10_000)
@@ -428,7 +428,7 @@ def test_other_images_are_not_the_jpeg_copy_and_the_jpeg_copy_is_not_just_any_im
 
 
 def test_the_jpeg_copy_is_balanced_and_has_the_colours_of_cifar10():
-    if not (sources._root(None) / sources.JPEG_ARCHIVE).is_file():
+    if not (sources.root_of(None) / sources.JPEG_ARCHIVE).is_file():
         pytest.skip("the JPEG copy of CIFAR-10 is not here")
     images = sources.load("cifar10_jpeg", shape=data.IMAGE)
     assert images.label == "CIFAR-10, JPEG copy (45,000 training, 5,000 validation, 10,000 test images)"
@@ -506,7 +506,7 @@ def peek(root, shape):
 def test_a_process_that_is_lent_a_data_set_sees_the_same_memory_and_reads_nothing(tmp_path, shape):
     pixels = np.arange(10 * 784, dtype=np.int64).astype(np.uint8).reshape(10, 784)
     mine = data.from_arrays("mnist", "noise", "noise", pixels, pixels[:, 0] % 10, 8, 2)
-    mine = sources.share(mine if shape == data.FLAT else sources._padded(mine))
+    mine = sources.share(mine if shape == data.FLAT else sources.padded(mine))
     assert mine.pixels.is_shared()
     assert mine.labels.is_shared()
     context = multiprocessing.get_context("spawn")
@@ -518,7 +518,7 @@ def test_a_process_that_is_lent_a_data_set_sees_the_same_memory_and_reads_nothin
 
 
 def test_an_adopted_data_set_is_the_one_that_is_loaded(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(sources, "_at_hand", {})
+    monkeypatch.setattr(sources, "at_hand", {})
     sources.adopt("mnist", str(tmp_path), [784], digits)
     assert sources.load("mnist", tmp_path).pixels is digits.pixels
 

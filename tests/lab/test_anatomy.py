@@ -162,7 +162,7 @@ def test_a_valley_of_few_values_is_a_number_or_none(values):
 
 @given(st.integers(0, 300))
 def test_bins_of_whole_numbers_hold_equally_many(most):
-    edges = anatomy._whole_numbers(most)
+    edges = anatomy.whole_numbers(most)
     counts = np.histogram(np.arange(most + 1), edges)[0]
     assert counts.sum() == most + 1
     assert len(set(counts[:-1].tolist())) <= 1
@@ -172,8 +172,8 @@ def test_bins_of_whole_numbers_hold_equally_many(most):
 def test_units_of_a_random_mask_are_as_uneven_as_chance(seed, left):
     draw = np.random.default_rng(seed)
     mask = draw.permutation(np.arange(200 * 60) < left * 200 * 60).reshape(200, 60)
-    assert anatomy._unevenness(mask) == pytest.approx(1, abs=0.25)
-    assert anatomy._unevenness(np.sort(mask.ravel()).reshape(200, 60)) > 3
+    assert anatomy.unevenness(mask) == pytest.approx(1, abs=0.25)
+    assert anatomy.unevenness(np.sort(mask.ravel()).reshape(200, 60)) > 3
 
 
 def test_a_ticket_that_is_not_there_yet_is_left_out_and_one_trial_has_no_others(finished, tmp_path):

@@ -6,8 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from lthlib.lab.run import run
 from lthlib.lab.store import Store
 from lthlib.specs import OPENING, Rep
 from tests.engine.test_train import NARROW
+from tests.forked import Forked, lth
 from tests.lab.test_run import assert_same
 
 SHORT = {"iterations": 11, **NARROW, "eval_every": 2, "arms": ["ticket"]}
@@ -338,12 +337,12 @@ def test_room_counts_the_checkpoints_of_what_is_trained_at_once(finished):
 @pytest.mark.skipif(os.name != "posix", reason="needs process groups")
 def test_a_process_group_that_is_killed_at_any_moment_loses_nothing(tmp_path):
     """Twice, at some moment after it has kept something new."""
-    spec, store = specs.spec("lenet", "quick", arms=["ticket"], trials=2, rounds=1, iterations=800), tmp_path / "store"
-    words = "run lenet --arms ticket --trials 2 --rounds 1 --iterations 800 --workers 1 --store"
-    command = [sys.executable, "-m", "lthlib.cli", *words.split(), str(store)]
+    spec, store = specs.spec("lenet", "quick", arms=["ticket"], trials=2, rounds=1, iterations=400), tmp_path / "store"
+    words = "run lenet --arms ticket --trials 2 --rounds 1 --iterations 400 --workers 1 --store"
+    command = lth([*words.split(), store])
     for delay in (random.Random(9).uniform(0, 0.3), 0):
         before, patience = stamps(store), time.monotonic() + 120
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = Forked(command, tmp_path / "said")
         while stamps(store) <= before:
             assert process.poll() is None
             assert time.monotonic() < patience
@@ -351,9 +350,9 @@ def test_a_process_group_that_is_killed_at_any_moment_loses_nothing(tmp_path):
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert "is no use" not in done.stderr
+    last = Forked(command, tmp_path / "said")
+    assert last.wait() == 0, last.said()
+    assert "is no use" not in last.said()
     run(spec, tmp_path / "straight", workers=1)
     assert_stores_same(store, spec, Store(tmp_path / "straight"))
     assert left_over(store) == []

@@ -22,17 +22,17 @@ def test_without_dask_it_is_said_how_to_get_it(tiny, tmp_path, monkeypatch):
 
 def test_a_worker_that_does_not_see_the_store_says_where_it_is(tiny, tmp_path):
     job = Job(tiny, (Rep("ticket", 0),), Where(tmp_path / "store", device="cpu"))
-    for task in (cluster._look, cluster._do):
+    for task in (cluster.look, cluster.do):
         with pytest.raises(StoreError, match="a worker on .* does not see the store .*that all workers share"):
             task(job)
     Store(tmp_path / "store").open(tiny)
-    assert cluster._look(job) == ("cpu", 1)
+    assert cluster.look(job) == ("cpu", 1)
 
 
 def test_a_task_trains_its_chain_and_gives_back_what_another_process_is_training(tiny, tmp_path):
     store = Store(tmp_path).open(tiny)
     reps = (Rep("ticket", 0), Rep("ticket", 1))
     with lease.hold([store.lease_file(tiny, reps[1])]):
-        assert cluster._do(Job(tiny, reps, Where(tmp_path, device="cpu"))) == reps[1:]
+        assert cluster.do(Job(tiny, reps, Where(tmp_path, device="cpu"))) == reps[1:]
     rounds = store.rows(tiny).groupby("trial")["round"].unique().map(list).to_dict()
     assert rounds == {0: [0, 1, 2]}

@@ -120,7 +120,7 @@ def test_what_others_store_is_counted_and_what_was_there_is_no_progress(capsys):
 @pytest.mark.parametrize("where", ["notebook", "terminal"])
 def test_where_a_bar_can_be_drawn_anew_no_line_is_added(capsys, monkeypatch, where):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: where == "terminal")
-    monkeypatch.setattr(progress, "_notebook", lambda stream: where == "notebook")
+    monkeypatch.setattr(progress, "in_notebook", lambda stream: where == "notebook")
     log = Run(capsys)
     for iteration in range(0, 10_000, 500):
         log.tell(iteration)
@@ -135,5 +135,5 @@ def test_where_a_bar_can_be_drawn_anew_no_line_is_added(capsys, monkeypatch, whe
 
 def test_a_kernel_is_told_from_a_log():
     stream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
-    assert progress._notebook(stream())
-    assert not progress._notebook(io.StringIO())
+    assert progress.in_notebook(stream())
+    assert not progress.in_notebook(io.StringIO())

@@ -26,6 +26,7 @@ from lthlib.lab.store import Store
 from lthlib.specs import Rep
 from lthlib.specs.columns import EVALUATION, TRAINING
 from tests.conftest import TINY
+from tests.forked import Forked
 
 
 def science(rows):
@@ -36,6 +37,14 @@ def science(rows):
 def assert_same(rows, expected):
     """To the last bit."""
     pd.testing.assert_frame_equal(science(rows), science(expected), check_exact=True)
+
+
+def assert_cohorts_are_the_same(spec, store, folder, monkeypatch):
+    """The order of work of an accelerator, on the CPU: all trials of a round, and all draws of a branch, together."""
+    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
+    run(spec, folder, workers=1)
+    ours, expected = science(Store(folder).rows(spec)), science(store.rows(spec))
+    pd.testing.assert_frame_equal(ours, expected, check_exact=False, rtol=1e-4, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +98,7 @@ def test_more_trials_keep_the_old_trainings(finished, tmp_path):
 
 
 def test_cohorts_of_many_give_what_one_at_a_time_gives(finished, tmp_path, monkeypatch):
-    """The order of work of an accelerator, on the CPU: all trials of a round, and all draws of a branch, together."""
-    spec, store = finished
-    monkeypatch.setattr(workers, "width", lambda spec, device: 100)
-    run(spec, tmp_path, workers=1)
-    pd.testing.assert_frame_equal(
-        science(Store(tmp_path).rows(spec)), science(store.rows(spec)), check_exact=False, rtol=1e-4, atol=1e-6
-    )
+    assert_cohorts_are_the_same(*finished, tmp_path, monkeypatch)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to see which processes run")
@@ -253,16 +256,14 @@ def submitted(spec, store, tally, workers=1, slow=0.0):
         "import tests.tally\nfrom lthlib import specs\nfrom lthlib.lab.run import run\n"
         f"run(specs.from_json({specs.as_json(spec)!r}), {str(store)!r}, workers={workers})"
     )
-    environment = {**os.environ, "TALLY": str(tally), "SLOW": str(slow)}
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+    return Forked(code, tally.parent / "said", TALLY=str(tally), SLOW=str(slow))
 
 
 def test_the_same_study_submitted_twice_at_once_trains_nothing_twice(finished, tmp_path):
     spec, store = finished
     both = [submitted(spec, tmp_path / "store", tmp_path / "tally", slow=0.1) for _ in range(2)]
     for process in both:
-        said = process.communicate(timeout=120)[1]
-        assert process.returncode == 0, said
+        assert process.wait() == 0, process.said()
     trained = [line.partition(" ")[2] for line in (tmp_path / "tally").read_text().splitlines()]
     assert sorted(trained) == sorted(map(str, plan(spec)))
     assert_same(Store(tmp_path / "store").rows(spec), store.rows(spec))
@@ -291,7 +292,7 @@ def test_what_another_run_is_training_is_waited_for(finished, tmp_path, monkeypa
     if not dies:
         monkeypatch.setattr(task, "training", None)  # would fail
     run(few, tmp_path / "store", workers=1)
-    other.communicate(timeout=30)
+    other.wait()
     words = f"all that is left is being trained by process {other.pid} on "
     assert capfd.readouterr().err.count(words) == 1
     rows = store.rows(spec)
