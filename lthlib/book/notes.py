@@ -36,6 +36,6 @@ def resolved(rows: pd.DataFrame) -> Note:
     luck = 200 * math.sqrt(2 * right * (1 - right) / images)
     return Note(
         f"**What {images:,} test images can tell apart.** One of them is {100 / images:g} points. Two networks that "
-        f"are equally good, {100 * right:.0f} % right, differ by up to {luck:.1f} points, nineteen times of twenty, by the "
-        "luck of which images are in such a test set. Smaller differences in the table say nothing by themselves."
+        f"are equally good, {100 * right:.0f} % right, differ by up to {luck:.1f} points, nineteen times of twenty, by "
+        "the luck of which images are in such a test set. Smaller differences in the table say nothing by themselves."
     )

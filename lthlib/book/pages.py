@@ -275,7 +275,7 @@ def _result():
 def result_words(figure=None) -> str:
     """What the README says of its figure: the figure's own alt text and caption."""
     figure = figure or _result()
-    return f"{RESULT_BEGINS}\n![{figure.alt}]({RESULT})\n\n{figure.caption}\n{RESULT_ENDS}"
+    return f"{RESULT_BEGINS}\n![{figure.alt}]({RESULT})\n\n{figure.said}\n{RESULT_ENDS}"
 
 
 def main(arguments: list[str] | None = None) -> int:
