@@ -12,6 +12,7 @@ from marking import leaks
 from papermill.translators import PythonTranslator
 
 from lthlib.book import pages
+from lthlib.book.addresses import UNKNOWN
 from lthlib.evidence import claims
 
 pytestmark = pytest.mark.book
@@ -55,6 +56,11 @@ def test_every_chapter_is_there_and_none_shows_a_traceback(site):
         assert "Traceback (most recent call last)" not in page(site, chapter.stem)
     for name in ("open-questions", "reproduce", "your-own-network", "assignments", "questions", "glossary"):
         assert page(site, name)
+
+
+def test_no_page_leads_to_a_placeholder(site):
+    held = {path.name: path.read_text(encoding="utf-8", errors="ignore") for path in site.rglob("*") if path.is_file()}
+    assert [name for name, text in held.items() if UNKNOWN in text] == []
 
 
 def test_no_solution_of_an_assignment_is_in_the_pages(site):

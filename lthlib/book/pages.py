@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from lthlib.book import addresses
 from lthlib.errors import LthError
 from lthlib.specs import PROFILES
 
@@ -31,21 +32,23 @@ class PagesError(LthError):
     """The book cannot be built; the message says which chapter or page is to be mended."""
 
 
-def build(source: Path, out: Path, profile: str, parameters: dict[str, Any] | None = None) -> Path:
+def build(
+    source: Path, out: Path, profile: str, parameters: dict[str, Any] | None = None, site: str | None = None
+) -> Path:
     """Execute every chapter of `source` at a profile and build `out`/html; returns its index.html.
 
-    `parameters` go to the chapters that declare them. Raises PagesError at the first cell that fails and on a page's
-    warning; what `out`/html held before is then still there.
+    `parameters` go to the chapters that declare them; `site` is where the pages will be, if that is known. Raises
+    PagesError at the first cell that fails and on a page's warning; what `out`/html held before is then still there.
     """
     begin = time.monotonic()
     chapters = notebooks(source)
     given = {chapter: given_of(source / chapter, {"profile": profile, **(parameters or {})}) for chapter in chapters}
     _refuse_unknown(parameters or {}, given)
-    stage = stage_of(source, out / "stage")
+    stage = stage_of(source, out / "stage", site)
     print(f"{len(chapters)} chapters to execute, profile {profile}", flush=True)
     for number, chapter in enumerate(chapters, 1):
         _execute(source, stage, chapter, given[chapter], f"[{number}/{len(chapters)}] {chapter}")
-    readdress(stage, home(source))
+    addresses.readdress(stage, addresses.home(source))
     html = lay_out(stage)
     page = _replace(html, out / "html") / "index.html"
     print(f"built {page} in {_duration(time.monotonic() - begin)}", flush=True)
@@ -102,14 +105,17 @@ def _papermill():
     return papermill
 
 
-def stage_of(source: Path, stage: Path) -> Path:
-    """A new tree with all of the book except its notebooks, and execution switched off."""
+def stage_of(source: Path, stage: Path, site: str | None = None) -> Path:
+    """A new tree with all of the book except its notebooks, and execution switched off; `site` becomes the canonical
+    address of its pages."""
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     shutil.copytree(source / BOOK, stage / BOOK, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     shutil.copy(source / "_toc.yml", stage)
     config = _yaml(source / "_config.yml")
     config["execute"] = {**config.get("execute", {}), "execute_notebooks": "off"}
+    if site:
+        config["html"] = {**config.get("html", {}), "baseurl": site.rstrip("/") + "/"}
     (stage / "_config.yml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     return stage
 
@@ -168,42 +174,6 @@ def _tidy(notebook: Path) -> None:
             tags.append("hide-input")
             cell.metadata["mystnb"] = {"code_prompt_show": "Show what can be asked of this page"}
     nbformat.write(executed, notebook)
-
-
-def home(source: Path) -> str | None:
-    """The address of the repository that is being built, without a slash at its end: in a workflow of GitHub that of
-    the repository it runs in, else that of the clone's origin, if it has one on the web."""
-    if name := os.environ.get("GITHUB_REPOSITORY"):
-        return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}"
-    asked = ["git", "-C", str(source), "remote", "get-url", "origin"]
-    try:
-        origin = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
-    except OSError:
-        return None
-    host, path = r"(?P<host>[\w.-]+\.\w+", r"(?P<path>.+?)(?:\.git)?/?"
-    web, shell = rf"https?://(?:[^@/]*@)?{host}(?::\d+)?)/{path}", rf"ssh://(?:\w+@)?{host})(?::\d+)?/{path}"
-    found = next(filter(None, (re.fullmatch(form, origin) for form in (web, shell, rf"\w+@{host}):{path}"))), None)
-    return f"https://{found['host']}/{found['path']}" if found else None
-
-
-def readdress(stage: Path, address: str | None) -> None:
-    """Let the pages of a fork link to the fork: its address in the place of the one in _config.yml."""
-    config = _yaml(stage / "_config.yml")
-    written = config.get("repository", {}).get("url")
-    if not written or not address or address == written:
-        return
-    changes = {written: address}
-    if written.startswith(GITHUB) and address.startswith(GITHUB):  # as it stands in links to Colab
-        changes["/github/" + written.removeprefix(GITHUB)] = "/github/" + address.removeprefix(GITHUB)
-    for page in (stage / "_config.yml", *stage.glob(f"{BOOK}/**/*.md"), *stage.glob(f"{BOOK}/**/*.ipynb")):
-        text = changed = page.read_text(encoding="utf-8")
-        for old, new in changes.items():
-            changed = changed.replace(old, new)
-        if changed != text:
-            page.write_text(changed, encoding="utf-8")
-
-
-GITHUB = "https://github.com/"
 
 
 def lay_out(stage: Path) -> Path:
@@ -284,7 +254,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.draw:
             draw_result(options.source)
         else:
-            build(options.source, options.out, options.profile, dict(map(parameter, options.parameter)))
+            build(options.source, options.out, options.profile, dict(map(parameter, options.parameter)), options.site)
     except (LthError, OSError) as error:
         print(f"pages: {error}", file=sys.stderr)
         return 1
@@ -317,6 +287,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--source", type=Path, default=Path(), help="root of the repository (.)")
     parser.add_argument("--out", type=Path, default=Path("_build"), help="folder for html/ (_build)")
+    parser.add_argument("--site", default=os.environ.get("LTH_SITE"), help="address where the pages will be (LTH_SITE)")
     parser.add_argument("--draw", action="store_true", help="only draw the README's picture anew")
     return parser.parse_args(arguments)
 
