@@ -81,7 +81,7 @@ def test_every_figure_of_a_chapter_has_alt_text_and_a_caption_with_its_scale(sit
 
 
 def test_every_page_that_draws_results_says_where_they_come_from(site):
-    for name in (*WITH_FIGURES, "claims", "status", "intro"):
+    for name in (*WITH_FIGURES, "claims", "status"):
         ours = page(site, name)
         assert "This page was executed on" in ours
         assert "Show what was asked of this page" not in ours  # it is said there

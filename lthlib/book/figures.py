@@ -36,6 +36,21 @@ def figure1_lenet(trainings: pd.DataFrame) -> Shown:
     return against_remaining(trainings, "lenet", ("ticket", "random"), quantities, what)
 
 
+def at_a_glance(trainings: pd.DataFrame) -> Shown:
+    """The book in one picture: Lenet's tickets against the same tickets with new initial values, and faint behind them
+    networks sparse at random.
+
+    >>> at_a_glance(curves.summarise(rows))
+    """
+    what = f"{EARLY_STOP} and test accuracy there, of winning tickets and of the same tickets with new initial values,"
+    quantities = [
+        ("es", "Early-stop iteration", dict.fromkeys(ITERATIVE, ("fig4a", "es"))),
+        ("acc_es", "Test accuracy at early stop (%)", dict.fromkeys(ITERATIVE, ("fig4a", "acc_es"))),
+    ]
+    arms = (*ITERATIVE, "random")
+    return against_remaining(trainings, "lenet", arms, quantities, what, faint=("random",))
+
+
 def figure4a(trainings: pd.DataFrame) -> Shown:
     """Figure 4a: early stop, test and train accuracy there; iterative and one-shot tickets and their controls."""
     what = f"{EARLY_STOP}, test and train accuracy there,"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lthlib.evidence import curves
-from lthlib.evidence.ledger import headline
+from lthlib.evidence.ledger import headline, in_short
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,15 @@ class Note:
 def tally(tests: pd.DataFrame) -> Note:
     """How the paper's claims stand here, in a few sentences (`evidence.ledger.headline`)."""
     return Note(f"**So far**: {headline(tests)}")
+
+
+def how_sure(tests: pd.DataFrame) -> Note:
+    """The same in one sentence, with the way to the rest (`evidence.ledger.in_short`).
+
+    >>> how_sure(chapters.ledger("published")).text
+    '**How sure?** Of the 108 tests that the paper's claims make, 52 hold here ...'
+    """
+    return Note(f"**How sure?** {in_short(tests)} [Each test, with its numbers](claims.ipynb).")
 
 
 def resolved(rows: pd.DataFrame) -> Note:

@@ -131,7 +131,12 @@ class Panel:
 
 
 def panel_of(
-    trainings: pd.DataFrame, run: Iterable[str], quantity: str, title: str, paper: Mapping[str, Place]
+    trainings: pd.DataFrame,
+    run: Iterable[str],
+    quantity: str,
+    title: str,
+    paper: Mapping[str, Place],
+    looks: Mapping[str, Arm] = LOOKS,
 ) -> Panel:
     network = trainings["network"].iloc[0]
     measured = trainings.dropna(subset=quantity)
@@ -139,7 +144,7 @@ def panel_of(
     ours = {arm: spread[spread["arm"] == arm] for arm in run if (spread["arm"] == arm).any()}
     theirs = {arm: c for arm, place in paper.items() if len(c := paper_curves.beside(network, arm, *place))}
     dense = curves.dense(measured)[quantity].mean()
-    return Panel(network, quantity, title, ours, theirs, dense)
+    return Panel(network, quantity, title, ours, theirs, dense, looks)
 
 
 def plots(titles: list[str], xlabel: str, narrow: bool, sharey=False) -> tuple[Figure, np.ndarray]:
@@ -211,8 +216,10 @@ def draw_end(ax: Axes, iterations: int) -> None:
     ax.annotate("training ends", (100, iterations), **above, size=8, color=GREY)
 
 
-def legend(fig: Figure, arms: list[str], dense: bool, paper: bool, title: str) -> None:
-    handles = [Line2D([], [], color=LOOKS[a].colour, marker=LOOKS[a].marker, label=LOOKS[a].name) for a in arms]
+def legend(
+    fig: Figure, arms: list[str], dense: bool, paper: bool, title: str, looks: Mapping[str, Arm] = LOOKS
+) -> None:
+    handles = [Line2D([], [], color=looks[a].colour, marker=looks[a].marker, label=looks[a].name) for a in arms]
     handles += [Line2D([], [], **DENSE_LINE, label="dense network")] if dense else []
     handles += [Line2D([], [], **PAPER_LINE, label="the paper's")] if paper else []
     if handles:

@@ -1,6 +1,6 @@
 """The two pictures behind most figures: quantities against P_m, ours over the paper's, and accuracy over time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -38,12 +38,14 @@ def against_remaining(
     what: str,
     log: bool = True,
     beside: Mapping[str, pd.DataFrame | None] | None = None,
+    faint: Collection[str] = (),
 ) -> Shown:
     """The picture of Figures 1, 4 to 8, 14, 38 and 39: quantities of trainings against P_m, ours over the
     paper's.
 
     A quantity comes with its title and, by arm, the figure and the name under which the paper's table has its curve,
     perhaps in a variant. `beside` are other experiments whose tickets are drawn, by their look; None is not run.
+    Arms that are `faint` stand behind the others.
     """
     trainings = matching.one_experiment(trainings, network)
     compared = {} if beside is None else beside
@@ -54,9 +56,12 @@ def against_remaining(
     alone = trainings[trainings["arm"].isin(run)] if run else dense
     measured = pd.concat([alone, *others.values()]) if others else alone
     trainings, run, arms = pd.concat([trainings, *others.values()]), [*run, *others], [*arms, *compared]
+    looks = {**LOOKS, **{arm: LOOKS[arm]._replace(colour=shade(LOOKS[arm].colour, 0.6)) for arm in faint}}
     comparable = not captions.incomparable(trainings)
     asked = [arm for arm in run or arms if comparable and any(arm in at for _, _, at in quantities)]
-    panels = [panel_of(trainings, run, q, t, {arm: at[arm] for arm in asked if arm in at}) for q, t, at in quantities]
+    panels = [
+        panel_of(trainings, run, q, t, {arm: at[arm] for arm in asked if arm in at}, looks) for q, t, at in quantities
+    ]
     paper = [arm for arm in asked if any(arm in panel.paper for panel in panels)]
     random = {at["random"][0] for p, (*_, at) in zip(panels, quantities, strict=True) if "random" in p.paper}
     levels = np.sort(measured["remaining"].round(1).unique())[::-1]  # as they are printed
@@ -71,7 +76,7 @@ def against_remaining(
             panel.draw(ax)
         for end in late["iterations"].unique():
             draw_end(axes[0], end)
-        legend(fig, run, len(dense) > 0, len(paper) > 0, _title(trainings))
+        legend(fig, run, len(dense) > 0, len(paper) > 0, _title(trainings), looks)
         return fig
 
     cut = [f"{bottom:.1f} %" for p in panels if (bottom := p.cut_off()) is not None]

@@ -275,6 +275,24 @@ def headline(ledger: pd.DataFrame) -> str:
     )
 
 
+def in_short(ledger: pd.DataFrame) -> str:
+    """How the tests came out, in one sentence: what was not tried counts too.
+
+    >>> in_short(ledger(rows))
+    'Of the 108 tests that the paper's claims make, 52 hold here (11 with an effect of another size), 4 are ...'
+    """
+    found = [int((ledger["verdict"] == word).sum()) for word in VERDICTS[:4]]
+    hold, other, against, open_ = found
+    waiting = len(ledger) - sum(found)
+    sizes = f" ({other} with an effect of another size)" if other else ""
+    return (
+        f"Of the {len(ledger)} tests that the paper's claims make, {hold + other} hold here{sizes}, "
+        f"{against} {'is' if against == 1 else 'are'} contradicted, {open_} "
+        f"{'stays' if open_ == 1 else 'stay'} undecided, and {waiting} {'was' if waiting == 1 else 'were'} not run or "
+        f"too little for a verdict."
+    )
+
+
 def as_json(ledger: pd.DataFrame) -> list[dict[str, Any]]:
     """The ledger as plain dicts for JSON: what is not a number is None."""
     return [{str(name): _scalar(value) for name, value in line.items()} for line in ledger.to_dict("records")]

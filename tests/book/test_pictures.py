@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawings import FIGURES, both, drawn
+from matplotlib.colors import to_rgb
 from rows import make_rows
 
 from lthlib.book import figures
+from lthlib.book.style import ARMS
 from lthlib.evidence import curves
 
 
@@ -59,6 +61,23 @@ def test_a_quick_run_draws_what_it_has(small):
     assert not drawn(shown.fig.axes[0], "oneshot")
     assert "Not run: random sparsity." in figures.figure1_lenet(trainings).said
     assert figures.figure4b(trainings).html
+
+
+def test_the_first_picture_shows_tickets_and_their_reinit_and_the_rest_faintly(trainings):
+    shown = figures.at_a_glance(trainings)
+    for _, fig in both(shown):
+        for ax in fig.axes:
+            colours = {arm: to_rgb(drawn(ax, arm)[0].get_color()) for arm in ("ticket", "reinit", "random")}
+            assert colours["ticket"] == to_rgb(ARMS["ticket"].colour)
+            assert colours["reinit"] == to_rgb(ARMS["reinit"].colour)
+            assert min(colours["random"]) > 0.6 > min(to_rgb(ARMS["random"].colour))
+        assert to_rgb(dict(_legend(fig))["random sparsity"]) == colours["random"]
+    assert "reinitialised tickets" in shown.finding
+
+
+def _legend(fig):
+    [legend] = fig.legends
+    return [(text.get_text(), line.get_color()) for text, line in zip(legend.texts, legend.get_lines(), strict=True)]
 
 
 def test_one_shot_not_run_is_said_in_the_panels(small):

@@ -563,3 +563,18 @@ def test_the_headline_counts_every_test_once(papers):
     assert bare <= hold
     assert all_of <= of == ledger.tried(found)["id"].nunique()
     assert "None has been run in 3 trials" in ledger.headline(ledger.ledger(pd.DataFrame()))
+
+
+def test_in_short_every_test_is_counted_once(papers):
+    found = papers.reset_index()
+    said = ledger.in_short(found)
+    counted = [int(number) for number in re.findall(r"\d+", re.sub(r" \(.*?\)", "", said))]
+    tests, hold, against, undecided, waiting = counted
+    assert tests == len(found) == hold + against + undecided + waiting
+    assert waiting == tests - len(ledger.tried(found))
+    assert said.count(". ") == 0
+    nothing = ledger.ledger(pd.DataFrame())
+    none = "0 hold here, 0 are contradicted, 0 stay undecided"
+    assert f"{none}, and {len(nothing)} were not run" in ledger.in_short(nothing)
+    size = found.assign(verdict=["holds, other size", *["not run"] * (len(found) - 1)])
+    assert "1 hold here (1 with an effect of another size)" in ledger.in_short(size)
