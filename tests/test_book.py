@@ -114,6 +114,7 @@ def test_a_word_that_is_linked_shows_its_meaning(site):
     links = [link for name in pages.notebooks(ROOT) for link in TERM.findall(page(site, name.stem))]
     links += TERM.findall(page(site, "questions"))
     assert len(links) > 10
+    assert "_static/terms.js" in page(site, "questions"), "which opens it"
     meanings = {unescape(title) for _, title in links}
     assert all(len(meaning) > 30 for meaning in meanings)
     shown = dict(links)
