@@ -87,7 +87,7 @@ def verdicts(tests: pd.DataFrame) -> Table:
             }
         )
     caption = f"{len(tests)} tests of {tests['id'].nunique()} claims; in brackets how many of a claim's, where several."
-    return Table(pd.DataFrame(lines, dtype=object), caption, classes="lth-table lth-verdicts")
+    return Table(pd.DataFrame(lines, dtype=object), caption, classes="lth-table lth-verdicts lth-stack")
 
 
 def calibrated() -> Table:

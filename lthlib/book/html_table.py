@@ -10,7 +10,8 @@ import pandas as pd
 @dataclass(frozen=True)
 class Table:
     """A table that a notebook cell shows. Cells are text, or lists of it; `notes` are small print under a row. On a
-    narrow screen a table of the class lth-stack stands on end, each cell under the name of its column."""
+    narrow screen a table of the class lth-stack stands on end, each cell behind the name of its column, if that is
+    short: a sentence explains itself."""
 
     frame: pd.DataFrame
     caption: str
@@ -19,7 +20,8 @@ class Table:
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
-        names = [escape(str(name)) if "lth-stack" in self.classes else "" for name in self.frame.columns]
+        stands = "lth-stack" in self.classes
+        names = [escape(str(name)) if stands and len(str(name)) < 16 else "" for name in self.frame.columns]
         opens = [f'<td data-name="{name}">' if name else "<td>" for name in names]
         body = []
         for n, row in enumerate(self.frame.itertuples(index=False)):
