@@ -152,9 +152,8 @@ def test_a_submission_harms_nobody(marked, home, temporary):
     outputs = [o.get("text", "") for c in nbformat.read(path, as_version=4).cells for o in c.get("outputs", ())]
     tried = "".join(outputs).splitlines()
     assert len(tried) == len(tiny.HARMS), tried
-    allowed = {f"DONE {name}" for name in (tiny.HARMLESS if ISOLATED else ())}
-    reads_past_python = set() if ISOLATED else {"DONE reads the gradebook, past Python", "DONE sends"}
-    assert {line for line in tried if line.startswith("DONE")} <= allowed | reads_past_python
+    past_python = set() if ISOLATED else {"DONE reads the gradebook, past Python", "DONE sends"}
+    assert {line for line in tried if line.startswith("DONE")} <= past_python
     assert points(marked, "b-harms") == (1, 2), "its answer was right all the same"
     assert before == {path: contents(course / path) for path in before}
     assert not [p for folder in (course.parent, temporary) for p in folder.glob("left*")]
@@ -298,6 +297,23 @@ def test_without_bubblewrap_one_line_says_so(monkeypatch):
     monkeypatch.setattr(sandbox, "_bubblewrap", lambda: (False, "there is none"))
     with pytest.raises(sandbox.SandboxError, match="LTH_SANDBOX=required"):
         sandbox.isolation()
+
+
+def test_without_bubblewrap_the_audit_hook_refuses_what_python_announces(course, home, monkeypatch):
+    """Which is not all: a library that opens files by itself, and packets without a connection."""
+    monkeypatch.setenv(sandbox.ASKED, "off")
+    tiny.lay(course, "bob", tiny.notebook(course, solve=tiny.harms(course, home, course.parent)))
+    before = contents(course / "source")
+    said = []
+    record = mark.mark(course, students=["bob"], say=said.append)[0]
+    assert "only Python's audit hook" in said[0]
+    assert (record.points, record.isolated) == ({"test": 1, "test-more": 2}, False)
+    (path,) = course.glob(f"autograded/bob/{NAME}/*.ipynb")
+    outputs = [o.get("text", "") for c in nbformat.read(path, as_version=4).cells for o in c.get("outputs", ())]
+    done = {line.removeprefix("DONE ") for line in "".join(outputs).splitlines() if line.startswith("DONE")}
+    assert done <= {"reads the gradebook, past Python", "sends"}
+    assert before == contents(course / "source")
+    assert not list(course.parent.glob("left*"))
 
 
 def test_nothing_to_mark_is_said(course):

@@ -335,7 +335,6 @@ HARMS = {
     "takes all memory": "bytearray(10**11)",
     "reads a secret of the environment": "__import__('os').environ['LTH_SECRET']",
 }
-HARMLESS = ("writes into the temporary folder", "sends")  # inside bubblewrap, where both lead nowhere
 
 
 def harms(course: Path, home: Path, temporary: Path) -> str:
