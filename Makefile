@@ -18,7 +18,7 @@ book: env ## train, draw and build _build/html/index.html (PROFILE=quick|publish
 	$(BIN)/python -m lthlib.book.pages --profile $(PROFILE)
 
 assignments: env ## what students get and what teachers keep, zipped too, in assignments/
-	$(BIN)/python -m lthlib.book.coursework
+	$(BIN)/python -m lthlib.book.coursework make
 
 lint: env ## ruff: rules and layout; mypy: types
 	$(BIN)/ruff check .

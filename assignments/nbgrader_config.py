@@ -2,13 +2,22 @@
 
 from pathlib import Path
 
+from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import (
+    AssignLatePenalties,
     CheckCellMetadata,
     ClearOutput,
     DeduplicateIds,
+    GetGrades,
+    IgnorePattern,
+    LimitOutput,
     OverwriteCells,
     OverwriteKernelspec,
+    SaveAutoGrades,
 )
+
+from lthlib.book.coursework.execute import Execute
+from lthlib.book.coursework.feedback import HideTests
 
 course = Path(__file__).parent.resolve()
 c = get_config()  # noqa: F821 (nbgrader defines it)
@@ -25,12 +34,17 @@ def patience(cell):
 
 c.Execute.timeout_func = patience
 
-# A kernel that does not even stop then is ended by `guard`, which also bounds what is printed, and keeps submissions
-# away from the sources, the gradebook and each other: longer than `seconds` no submission keeps the others waiting.
+# Each submission has a kernel of its own, inside bubblewrap where there is one (lthlib/book/coursework/sandbox.py). One
+# that cannot even be interrupted is ended after so many seconds.
+c.Execute.course = str(course)
+c.Execute.seconds = seconds = 600
 c.Execute.extra_arguments = [
     "--HistoryManager.hist_file=:memory:",
-    f"--IPKernelApp.exec_lines=from lthlib.book.coursework import guard; guard({str(course)!r}, seconds=600)",
+    "--IPKernelApp.exec_lines="
+    f"from lthlib.book.coursework.guard import guard; guard({str(course)!r}, seconds={seconds})",
 ]
+# One marking waits for another to write, when several are at work.
+c.CourseDirectory.db_url = f"sqlite:///{course / 'gradebook.db'}?timeout=120"
 c.LimitOutput.max_lines = 300
 c.LimitOutput.max_traceback = 40
 
@@ -55,3 +69,16 @@ class PutBack(OverwriteCells):
 
 
 c.Autograde.sanitize_preprocessors = [ClearOutput, DeduplicateIds, OverwriteKernelspec, PutBack, CheckCellMetadata]
+c.Autograde.autograde_preprocessors = [
+    Execute,
+    IgnorePattern,
+    ClearMetadataPreprocessor,
+    LimitOutput,
+    SaveAutoGrades,
+    AssignLatePenalties,
+    CheckCellMetadata,
+]
+# Pages for students say what went wrong, and do not show the hidden tests. Set this to False once all have handed in.
+c.HideTests.hidden = True
+c.HideTests.course = str(course)
+c.GenerateFeedback.preprocessors = [HideTests, GetGrades, CSSHTMLHeaderPreprocessor]

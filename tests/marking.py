@@ -61,10 +61,17 @@ class Marker:
         )
 
     def mark(
-        self, source: Path, replaced: dict[str, str], folder: Path, whole: bool = False
+        self,
+        source: Path,
+        replaced: dict[str, str],
+        folder: Path,
+        whole: bool = False,
+        reference: dict[str, str] | None = None,
     ) -> tuple[dict[str, float], dict[str, str]]:
-        """`replaced` is text by solution cell; the submission runs in `folder`."""
+        """`replaced` is text by solution cell, `reference` what takes the place of one that failed where that is to be
+        other than the instructors'; the submission runs in `folder`."""
         job = {"source": str(source), "replaced": replaced, "folder": str(folder), "whole": whole}
+        job["reference"] = reference or {}
         print(json.dumps(job), file=self.process.stdin, flush=True)
         answer = json.loads(self.process.stdout.readline())
         return answer["points"], answer["errors"]
@@ -92,19 +99,28 @@ def serve():
             print(json.dumps({"points": {}, "errors": {"": f"the process died: {status}"}}), flush=True)
 
 
-def run(source, replaced, folder, whole):
+def run(source, replaced, folder, whole, reference):
     import nbformat
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
     from nbgrader.utils import determine_grade, is_grade
 
-    from lthlib.book.coursework import guard
+    from lthlib.book.coursework.guard import guard
+    from lthlib.book.coursework.referee import Referee
 
     cells = nbformat.read(source, as_version=4).cells
     unknown = set(replaced) - {cell.metadata.nbgrader.grade_id for cell in cells if "nbgrader" in cell.metadata}
     assert not unknown, f"there is no cell {unknown}"
     os.chdir(folder)
     shell = InteractiveShell.instance(colors="NoColor")
+    referee = Referee(nbformat.read(source, as_version=4).cells)
+    referee.text |= reference
+
+    def error_of(code):
+        done = shell.run_cell(code, silent=True)
+        error = done.error_before_exec or done.error_in_exec
+        return type(error).__name__, str(error)
+
     with capture_output() as said:
         guard(str(Path(source).parents[2]), SECONDS)
         points, errors = {}, {}
@@ -112,6 +128,8 @@ def run(source, replaced, folder, whole):
             if cell.cell_type != "code" or not (whole or "nbgrader" in cell.metadata):
                 continue
             grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
+            for code in [*referee.before(grade_id), *referee.restore(grade_id)]:
+                shell.run_cell(code, silent=True)
             before = len(said.stderr)
             done = shell.run_cell(replaced.get(grade_id, cell.source), store_history=True)
             error = done.error_before_exec or done.error_in_exec
@@ -126,6 +144,13 @@ def run(source, replaced, folder, whole):
                 cell.outputs.append(nbformat.v4.new_output("execute_result", data=data, execution_count=1))
             if is_grade(cell):
                 points[grade_id] = determine_grade(cell)[0]
+                if points[grade_id] and not all(
+                    canary.sang(*error_of(canary.code)) for canary in (referee.canary(grade_id), referee.tools())
+                ):
+                    points[grade_id], errors[grade_id] = 0, "TestPrevented: a cell that has to fail did not"
+                referee.after(grade_id, bool(points[grade_id]))
+            for code in referee.keep(grade_id):
+                shell.run_cell(code, silent=True)
     return {"points": points, "errors": errors}
 
 

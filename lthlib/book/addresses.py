@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -64,7 +65,11 @@ def readdressed(text: str, written: str, known: str | None) -> str:
             text = text.replace(old, "/github/" + known.removeprefix(GITHUB))
         else:
             text = _unlinked(text, old)
-    return text.replace(written, known) if known else _unlinked(text, written).replace(written, NOWHERE)
+    if not known:
+        text = _unlinked(text, written)
+    for form in (str, lambda address: quote(address, safe="")):  # as it is, and within another address
+        text = text.replace(form(written), form(known or NOWHERE))
+    return text
 
 
 def _unlinked(text: str, address: str) -> str:

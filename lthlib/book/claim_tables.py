@@ -1,20 +1,28 @@
 """The tables of claims: what the paper says, what we measured, and the verdict, with its reason."""
 
+import math
+
 import pandas as pd
 
-from lthlib.book.html_table import Table
+from lthlib.book.html_table import Link, Table
 from lthlib.evidence import calibration
-from lthlib.evidence.levels import number
+from lthlib.evidence.levels import known, number
 from lthlib.evidence.verdicts import CONTRADICTED, HOLDS, NOT_RUN, OTHER_SIZE, TOO_LITTLE, UNDECIDED, VERDICTS, WORDS
 from lthlib.specs import NAMES
 
 # A verdict is told by its shape and its word, not by a colour.
 SHAPES = {HOLDS: "●", OTHER_SIZE: "◐", CONTRADICTED: "✕", UNDECIDED: "○", TOO_LITTLE: "◌", NOT_RUN: "–"}
+LEDGER = "claims.html"  # the page of all claims, beside every other of the book
 
 
 def verdict(word: str) -> str:
     """A verdict as pages print it: "● holds"."""
     return f"{SHAPES[word]} {word}"
+
+
+def linked(claim: str) -> Link:
+    """The name of a claim, which leads to its place in the ledger."""
+    return Link(claim, f"{LEDGER}#{claim}")
 
 
 def ledger(tests: pd.DataFrame) -> Table:
@@ -25,7 +33,7 @@ def ledger(tests: pd.DataFrame) -> Table:
         first, last = test["id"] != last, test["id"]
         lines.append(
             {
-                "": test["id"],
+                "": linked(test["id"]),
                 "verdict": verdict(test["verdict"]),
                 "claim, in our words": f"{test['statement'] if first else ''} {_named(test)}".strip(),
                 "text": said(test, "text"),
@@ -35,7 +43,7 @@ def ledger(tests: pd.DataFrame) -> Table:
         )
         notes.append(_reasons(test, first))
     caption = "In brackets 95 % intervals, n the number of trials. What the words mean: the page on verdicts."
-    return Table(pd.DataFrame(lines), caption, notes, "lth-table lth-ledger")
+    return Table(pd.DataFrame(lines, dtype=object), caption, notes, "lth-table lth-ledger lth-stack")
 
 
 def brief(tests: pd.DataFrame, ids: list[str]) -> Table:
@@ -45,18 +53,20 @@ def brief(tests: pd.DataFrame, ids: list[str]) -> Table:
     shown = run if len(run) else chosen.drop_duplicates("id")
     table = pd.DataFrame(
         {
-            "verdict": shown["verdict"].map(verdict),
+            "": list(map(linked, shown["id"])),
+            "verdict": list(map(verdict, shown["verdict"])),
             "the paper's claim, in our words": [
                 f"{test['statement']} {_named(test)}".strip() for test in shown.to_dict("records")
             ],
             "its text": [said(test, "text") for test in shown.to_dict("records")],
             "its figure": [said(test, "figure") for test in shown.to_dict("records")],
             "here": [ours(test) for test in shown.to_dict("records")],
-        }
+        },
+        dtype=object,
     )
     scales = "; ".join(dict.fromkeys(scale.rpartition("; ")[0] for scale in run["scale"] if scale))
     caption = f"Here: {scales}. In brackets 95 % intervals, n the number of trials." if len(run) else "Not run yet."
-    return Table(table, caption, classes="lth-table lth-brief")
+    return Table(table, caption, classes="lth-table lth-brief lth-stack")
 
 
 def verdicts(tests: pd.DataFrame) -> Table:
@@ -65,17 +75,19 @@ def verdicts(tests: pd.DataFrame) -> Table:
     for word in VERDICTS:
         given = tests[tests["verdict"] == word]
         counts = given.groupby("id", sort=False).size()
-        which = ", ".join(f"{name} ({n})" if n > 1 else str(name) for name, n in counts.items())
+        which: list[str] = [
+            Link(f"{name} ({n})" if n > 1 else str(name), linked(str(name)).to) for name, n in counts.items()
+        ]
         lines.append(
             {
                 "verdict": verdict(word),
                 "tests": len(given),
                 "what it says": WORDS[word],
-                "of the claims": which or "none",
+                "of the claims": which or ["none"],
             }
         )
     caption = f"{len(tests)} tests of {tests['id'].nunique()} claims; in brackets how many of a claim's, where several."
-    return Table(pd.DataFrame(lines), caption, classes="lth-table lth-verdicts")
+    return Table(pd.DataFrame(lines, dtype=object), caption, classes="lth-table lth-verdicts lth-stack")
 
 
 def calibrated() -> Table:
@@ -97,16 +109,27 @@ def said(test: dict, name: str) -> str:
 
 
 def ours(test: dict) -> str:
-    """Our value of a test, with its interval and the number of trials."""
+    """Our value of a test, with its interval and the number of trials, in as many digits as are known."""
     if not test["n"]:
         return "–"
-    unit = "% of levels" if test["kind"] == "all" else test["unit"]
-    span = f" [{number(test['low'])} to {number(test['high'])}]" if pd.notna(test["low"]) else ""
-    return f"{with_unit(test['value'], unit)}{span}, n = {test['n']}"
+    if test["kind"] == "all":
+        value, low, high = (f"{share:.0f}" for share in (test["value"], test["low"], test["high"]))
+        unit = "% of levels"
+    else:
+        value, low, high = (measured(test, test[name]) for name in ("value", "low", "high"))
+        unit = test["unit"]
+    span = f" [{low} to {high}]" if pd.notna(test["low"]) else ""
+    return f"{value} {unit}{span}, n = {test['n']}"
+
+
+def measured(test: dict, value: float) -> str:
+    """One of a test's own numbers, a trial's for example, in the digits that its interval leaves known."""
+    edge = test["neutral"] if test["kind"] == "effect" else math.nan
+    return known(value, test["low"], test["high"], edge)
 
 
 def with_unit(value: float, unit: str) -> str:
-    """A value as pages print it: two decimals at most, three digits where it is large."""
+    """A value of the paper's as pages print it: two decimals at most, three digits where it is large."""
     shown = number(value) if abs(value) < 100 else f"{value:,.0f}"
     return f"{shown} {unit}"
 

@@ -39,13 +39,14 @@ def against_remaining(
     log: bool = True,
     beside: Mapping[str, pd.DataFrame | None] | None = None,
     faint: Collection[str] = (),
+    read_at: float = readings.FIFTH,
 ) -> Shown:
     """The picture of Figures 1, 4 to 8, 14, 38 and 39: quantities of trainings against P_m, ours over the
     paper's.
 
     A quantity comes with its title and, by arm, the figure and the name under which the paper's table has its curve,
-    perhaps in a variant. `beside` are other experiments whose tickets are drawn, by their look; None is not run.
-    Arms that are `faint` stand behind the others.
+    perhaps in a variant. `beside` are other experiments whose tickets are drawn, by their look; None is not run. The
+    arms are compared in words near the level `read_at`. Those that are `faint` stand behind the others.
     """
     trainings = matching.one_experiment(trainings, network)
     compared = {} if beside is None else beside
@@ -98,7 +99,8 @@ def against_remaining(
     )
     alt = sentences("Against the percentage of weights remaining, 100 % on the left.", *(p.alt() for p in panels))
     drawn = pd.concat([dense, measured]).drop_duplicates(TRAINING)
-    finding = readings.against(trainings, run or arms, {name: at if comparable else {} for name, _, at in quantities})
+    places = {name: at if comparable else {} for name, _, at in quantities}
+    finding = readings.against(trainings, run or arms, places, read_at)
     return shown(draw, caption, alt, numbers(drawn, [panel.quantity for panel in panels]), finding, details)
 
 

@@ -59,18 +59,24 @@ class Compared(NamedTuple):
     surprising: bool
 
 
-def against(trainings: pd.DataFrame, arms: Sequence[str], quantities: Mapping[str, PaperAt]) -> str:
-    """The first of the arms against the dense network and the next two, in the first two quantities of a figure.
+def against(
+    trainings: pd.DataFrame, arms: Sequence[str], quantities: Mapping[str, PaperAt], near: float = FIFTH
+) -> str:
+    """The first of the arms against the dense network and the next two, in the first two quantities of a figure, at the
+    level `near` one, in percent.
 
     >>> against(trainings, ["ticket", "reinit"], {"acc_es": {}})
     'With 21.1 % of the weights left, tickets are 0.37 points more accurate than the dense network; in accuracy ...'
     """
     if not len(trainings) or not arms:
         return ""
-    trials, others = Trials(trainings), list(arms[1:3])
-    level = _level(trials, [arms[0], *others])
-    if level is None:
+    trials = Trials(trainings)
+    # A third arm that was trained at other levels must not move the comparison of the first two.
+    several = [list(arms[:n]) for n in (3, 2) if len(arms) >= n] or [list(arms)]
+    levels = [(level, some[1:]) for some in several if (level := _level(trials, some, near)) is not None]
+    if not levels:
         return ""
+    level, others = min(levels, key=lambda one: abs(np.log(one[0] / near)))
     told: dict[str, dict[str | None, Compared]] = {}
     for quantity in [name for name in quantities if name in SAID][:2]:
         found = {one: _compared(trials, arms[0], one, level, quantity, quantities[quantity]) for one in [None, *others]}
@@ -86,14 +92,14 @@ def against(trainings: pd.DataFrame, arms: Sequence[str], quantities: Mapping[st
     return f"With {level:.1f} % of the weights left, {_plural(arms[0])} {here}.{few}{paper}"
 
 
-def _level(trials: Trials, arms: Sequence[str]) -> float | None:
-    """The level nearest to a fifth that all of the arms were trained at."""
+def _level(trials: Trials, arms: Sequence[str], near: float) -> float | None:
+    """The level nearest to one that all of the arms were trained at."""
     try:
         levels = [trials.levels("acc_end", arm).index for arm in arms]
     except Missing:
         return None
     shared = [level for level in levels[0] if all(np.isclose(level, other, rtol=0.01).any() for other in levels[1:])]
-    return min(shared, key=lambda level: abs(np.log(level / FIFTH)), default=None)
+    return min(shared, key=lambda level: abs(np.log(level / near)), default=None)
 
 
 def _compared(

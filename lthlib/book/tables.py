@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lthlib import specs
+from lthlib.book import coverage
 from lthlib.book.captions import WHOLE
 from lthlib.book.html_table import File, Table
 from lthlib.book.style import LAYERS, listed
@@ -62,7 +63,7 @@ def provenance(rows: pd.DataFrame, caption: str) -> Table:
         notes.append(f"{_command(spec, len(ran))}. {made_with}; commit {code}; data of SHA-256 {data}.")
         lines.append(
             {
-                "experiment": File(str(key), f"{key}.json", specs.as_json(spec)),
+                "experiment": File(str(key), f"{key}.json", specs.as_json(spec), f"key-{key}"),
                 "network": _name(ran["network"].iloc[0]),
                 "trainings": len(ran),
                 "hours": f"{ran['seconds'].sum() / 3600:.2f}",
@@ -114,7 +115,7 @@ def status(trainings: pd.DataFrame) -> Table:
         lines.append(
             {
                 "network": _name(first["network"]) + (" with dropout" if paper and paper.dropout else ""),
-                "the paper's figures": FIGURES[first["network"], paper.dropout > 0] if paper else "none",
+                "the paper's figures": coverage.credited(ran) if paper else "none",
                 "arms": _all(arm for arm in ARMS if (ran["arm"] == arm).any()),
                 "trials": f"{trials} of {paper.trials}" if paper else trials,
                 "rounds": f"{rounds} of {paper.rounds}" if paper else rounds,
@@ -127,17 +128,6 @@ def status(trainings: pd.DataFrame) -> Table:
         notes.append(f"{first['key']}, on {_all(ran['device'])} until {str(max(ran['finished']))[:10]}: {fell}.")
     caption = f"{len(lines)} experiments, {len(trainings):,} trainings."
     return Table(pd.DataFrame(lines), caption, notes)
-
-
-# What a network's rows are drawn in.
-FIGURES = {
-    ("lenet", False): "1, 3, 4, 9, 14",
-    **{(network, False): "1, 5, 10, 14" for network in ("conv2", "conv4", "conv6")},
-    ("conv6_256", False): "none",
-    **{(network, True): "6" for network in ("conv2", "conv4", "conv6", "conv6_256")},
-    ("vgg19", False): "7, 14, 38, 39, 44, 45",
-    ("resnet20", False): "8, 14, 38, 39, 44, 45",
-}
 
 
 def _all(values) -> str:

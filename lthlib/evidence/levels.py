@@ -6,6 +6,7 @@ one with the largest mean validation accuracy: what is chosen on the validation 
 """
 
 import itertools
+import math
 from collections.abc import Iterable
 from numbers import Real
 
@@ -169,9 +170,39 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def number(value: object) -> str:
-    """A number as the pages print it: at most two decimals; a range of levels as "67.5 to 17.6"."""
+    """A number as the pages print it: at most two decimals; a range of levels as "67.5 to 17.6"; none as "–"."""
     if isinstance(value, list | tuple):
         return " to ".join(number(v) for v in value)
-    if value is None:
+    if isinstance(value, Real):
+        exact = float(value)
+        return f"{round(exact, 2):g}" if abs(exact) < 1e5 else f"{exact:.0f}" if math.isfinite(exact) else "–"
+    return "–" if value is None else str(value)
+
+
+def decimals(low: float, high: float, edge: float = math.nan) -> int:
+    """As many decimals as an interval leaves known: two digits of its half-width, two decimals at most. More, if an end
+    of it would otherwise be printed as the `edge` on whose one side it lies.
+
+    >>> decimals(0.68, 47.9), decimals(0.165, 0.719), decimals(0.0043, 0.55, edge=0)
+    (0, 2, 3)
+    """
+    half = (high - low) / 2
+    known = 2 if half <= 0 else min(2, max(0, 1 - math.floor(math.log10(half))))
+    ends = [end for end in (low, high) if end != edge]
+    return next((n for n in range(known, 5) if all(round(end, n) != round(edge, n) for end in ends)), known)
+
+
+def known(value: float, low: float = math.nan, high: float = math.nan, edge: float = math.nan) -> str:
+    """A measured number with as many digits as its interval leaves known; without one with three, and two decimals at
+    most.
+
+    >>> known(28.042, 0.68, 47.9), known(0.442, 0.165, 0.719), known(82.07)
+    ('28', '0.44', '82.1')
+    """
+    if not math.isfinite(value):
         return "–"
-    return f"{round(float(value), 2):g}" if isinstance(value, Real) else str(value)
+    if math.isfinite(low) and math.isfinite(high):
+        shown = f"{value:,.{decimals(low, high, edge)}f}"
+    else:
+        shown = number(float(f"{value:.3g}")) if abs(value) < 1000 else f"{value:,.0f}"
+    return shown.removeprefix("-") if not shown.strip("-0.") else shown

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from lthlib.evidence.levels import number
+from lthlib.evidence.levels import known, number
 from lthlib.evidence.measures import COUNTS, RATIOS
 
 HOLDS, OTHER_SIZE, CONTRADICTED, UNDECIDED = "holds", "holds, other size", "contradicted", "undecided"
@@ -189,7 +189,8 @@ def why(part: Mapping[str, Any], found: Estimate, claimed: Any, word: str) -> st
     unit = part["unit"]
     if found.n < 2:
         return "one trial, no interval"
-    said = f"95 % interval {number(found.low)} to {number(found.high)} {unit}"
+    edge = part["neutral"] if part["kind"] == "effect" else np.nan
+    said = f"95 % interval {' to '.join(known(end, found.low, found.high, edge) for end in found[1:3])} {unit}"
     if word == OTHER_SIZE:
         nearest = "larger" if abs(found.value) > abs(claimed) else "smaller"
         return f"{said}: {nearest} than {number(claimed)} {unit}"
@@ -211,4 +212,4 @@ def half_width(part: Mapping[str, Any], found: Estimate) -> str:
     """How far the interval reaches to each side: a true effect of that size is told from none every second time."""
     there, back = scale(next(iter(part.get("measure", {"gain": {}}))))
     half = float(there(found.high) - there(found.low)) / 2
-    return f"{number(float(back(half)))} {part['unit']}"  # of ratios the factor, of differences the difference
+    return f"{known(float(back(half)))} {part['unit']}"  # of ratios the factor, of differences the difference

@@ -95,3 +95,6 @@ def test_only_links_to_the_repository_lose_their_address():
     assert addresses.readdressed(page, OWNER, lab) == f'"source": [ "Colab", "git clone {lab}" ]'
     other = "[there](https://github.com/other/book)"
     assert addresses.readdressed(other, OWNER, None) == other
+    within = "https://HUB/git-pull?repo=https%3A%2F%2Fgithub.com%2FOWNER%2Fbook&branch=main"
+    assert "repo=https%3A%2F%2Fgitlab.com%2Fgroup%2Fbook&" in addresses.readdressed(within, OWNER, lab)
+    assert f"repo={addresses.NOWHERE}&" in addresses.readdressed(within, OWNER, None)

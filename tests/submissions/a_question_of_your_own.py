@@ -26,7 +26,7 @@ WRONG = {
     ),
     "names instead of experiments": (
         {"design": SMALL + "\nwhole = design\ndesign = {label: 'lenet' for label in design}\n"},
-        {"test-design", "test-figure"},  # what cannot be run cannot be drawn
+        {"test-design"},  # what cannot be run cannot be drawn
     ),
     "the standard deviation as low and high": (
         {

@@ -3,8 +3,8 @@
 from submissions import STUB
 
 WRONG = {
-    "leaves out 2.2": ({"find": STUB}, {"test-find", "test-experiment"}),
-    "leaves out 2.3": ({"controls": STUB}, {"test-reinit", "test-scatter", "test-experiment"}),
+    "leaves out 2.2": ({"find": STUB}, {"test-find"}),
+    "leaves out 2.3": ({"controls": STUB}, {"test-reinit", "test-scatter"}),
     "leaves out 2.4": ({"experiment": STUB}, {"test-experiment"}),
     "the last of equal minima": (
         {
@@ -48,7 +48,7 @@ def accuracy_at_stop(curve):
     return curve["test_acc"].max()
 """
         },
-        {"test-stop-accuracy", "test-experiment"},
+        {"test-stop-accuracy"},
     ),
     "the place in the table, not the iteration": (
         {
@@ -61,7 +61,7 @@ def accuracy_at_stop(curve):
     return curve["test_acc"].iloc[early_stop(curve)]
 """
         },
-        {"test-stop", "test-experiment"},
+        {"test-stop"},
     ),
     "goes on training instead of resetting": (
         {
@@ -75,7 +75,7 @@ def find_tickets(theta0, rates, rounds, train):
     return found
 """
         },
-        {"test-find", "test-experiment"},
+        {"test-find"},
     ),
     "prunes before it trains": (
         {
@@ -89,7 +89,7 @@ def find_tickets(theta0, rates, rounds, train):
     return found
 """
         },
-        {"test-find", "test-experiment"},
+        {"test-find"},
     ),
     "prunes the dense network ever more, at once": (
         {
@@ -120,7 +120,7 @@ def scatter(mask, seed):
     return {k: m.flatten()[torch.randperm(m.numel(), generator=g)].view_as(m) for k, m in mask.items()}
 """
         },
-        {"test-reinit", "test-experiment"},
+        {"test-reinit"},
     ),
     "a shuffle that does nothing": (
         {

@@ -1,6 +1,35 @@
 """Submissions to "Spot the bug": for each program the faulty one again, and mends that are plausible and wrong."""
 
 WRONG = {
+    "3.6 the generator is ignored": (
+        {
+            "shuffle": """
+def scatter(mask, generator):
+    return {n: m.flatten()[torch.randperm(m.numel())].view(m.shape) for n, m in mask.items()}
+"""
+        },
+        {"test-shuffle"},
+    ),
+    "3.9 trained whole, and masked at the end": (
+        {
+            "state": """
+def rounds(theta0, masks, loss, steps, lr):
+    trained = []
+    for mask in masks:
+        theta = {n: v.clone().requires_grad_() for n, v in theta0.items()}
+        optimiser = torch.optim.Adam(theta.values(), lr=lr)
+        for _ in range(steps):
+            optimiser.zero_grad()
+            loss(theta).backward()
+            optimiser.step()
+        trained.append({n: v.detach() * mask.get(n, 1) for n, v in theta.items()})
+    return trained
+"""
+        },
+        {"test-state"},
+    ),
+    "3.10 always yes": ({"check": "def leaks(step):\n    return True"}, {"test-check-catches", "test-check-spares"}),
+    "3.10 always no": ({"check": "def leaks(step):\n    return False"}, {"test-check-catches", "test-check-spares"}),
     "3.1 as it was": (
         {
             "frozen": """
