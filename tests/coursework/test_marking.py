@@ -294,7 +294,7 @@ def test_without_bubblewrap_one_line_says_so(monkeypatch):
     assert not isolated
     assert said.startswith("only Python's audit hook keeps submissions in")
     monkeypatch.setenv(sandbox.ASKED, "required")
-    monkeypatch.setattr(sandbox, "_bubblewrap", lambda: (False, "there is none"))
+    monkeypatch.setattr(sandbox, "bubblewrap_works", lambda: (False, "there is none"))
     with pytest.raises(sandbox.SandboxError, match="LTH_SANDBOX=required"):
         sandbox.isolation()
 

@@ -40,7 +40,7 @@ def isolation() -> tuple[bool, str]:
         (True, 'each submission runs inside bubblewrap')
     """
     asked = os.environ.get(ASKED, "")
-    works, why = (False, f"{ASKED}=off") if asked == "off" else _bubblewrap()
+    works, why = (False, f"{ASKED}=off") if asked == "off" else bubblewrap_works()
     if works:
         return True, "each submission runs inside bubblewrap"
     if asked == "required":
@@ -49,7 +49,8 @@ def isolation() -> tuple[bool, str]:
 
 
 @cache
-def _bubblewrap() -> tuple[bool, str]:
+def bubblewrap_works() -> tuple[bool, str]:
+    """Whether bubblewrap is here and isolates, tried once; and what is in its way, if not."""
     program = shutil.which("bwrap")
     if not program:
         how = "apt-get install bubblewrap" if sys.platform == "linux" else "mark in a Linux container"
