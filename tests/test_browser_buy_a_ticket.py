@@ -131,7 +131,7 @@ def test_a_game_shows_the_measured_seed_and_the_hundred(page, found):
         assert right == pytest.approx(expected, abs=0.0501)
     verdict = page.locator("#lb-verdict").inner_text()
     assert verdict.startswith("You bet on the ticket.")
-    assert f"{hundred['first']['ticket']} of the 100" in verdict
+    assert f"{hundred['first']['ticket']} times in 100" in verdict
     page.wait_for_timeout(100)
     assert verdict in page.locator("#lb-live").inner_text(), "it is said to who does not see it"
 

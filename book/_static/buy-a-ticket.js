@@ -258,11 +258,10 @@
     for (const [who, { mean }] of [[`your ${games}`, own], ["100 games", hundred]]) {
       row("Right at the end", who, [percent(mean.ticket), "", percent(mean.fresh)]);
     }
-    const won = own.first[bet];
-    const count = own.seeds > 1 ? `in ${won} of your ${games}` : `${won ? "" : "not "}in your only game`;
+    const times = (n) => `${n} ${n === 1 ? "time" : "times"}`;
     part("verdict").textContent =
-      `You bet on ${BETS[bet]}. At this size ${bet === "even" ? "the two were even" : "it was first"} ${count} so far, and ` +
-      `in ${hundred.first[bet]} of the 100 games that were measured.`;
+      `You bet on ${BETS[bet]}. At this size you were right ${times(own.first[bet])} in ${own.seeds}; in the measured games ` +
+      `you would have been ${times(hundred.first[bet])} in 100.`;
   }
 
   // --- playing -----------------------------------------------------------------------------------------------------
