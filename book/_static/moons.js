@@ -204,5 +204,5 @@ globalThis.LTH_MOONS = (() => {
     }
   }
 
-  return { BATCH, EVERY, GOAL, POINTS, ROUNDS, SIZES, STEPS, Seed, TEST, count, points };
+  return { EVERY, GOAL, POINTS, ROUNDS, SIZES, STEPS, Seed, count };
 })();
