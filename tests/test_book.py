@@ -130,7 +130,7 @@ TERM = re.compile(r'<a class="reference internal" href="([^"]*#term-[\w-]+)"(?: 
 def test_the_ledger_has_a_line_for_every_claim(site):
     ledger = page(site, "claims")
     for claim in claims.load():
-        assert f"<td>{claim['id']}</td>" in ledger
+        assert f'id="{claim["id"]}"' in ledger
     assert "not run" in ledger
 
 
@@ -159,11 +159,15 @@ def test_every_page_fits_its_window_and_nothing_on_it_fails(site, browser, theme
                 page.set_viewport_size({"width": width, "height": 900})
                 if width == 360:
                     page.goto(f"{home}/{address}")
-                page.wait_for_function("[...document.images].every(i => i.complete)")  # there are two sizes of each
+                seen = (
+                    "[...document.images].filter(i => i.checkVisibility())"  # what is folded away loads when it is seen
+                )
+                page.wait_for_function(f"{seen}.every(i => i.complete)")  # there are two sizes of each
                 assert page.evaluate("document.documentElement.dataset.theme") == theme
                 assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (address, width)
-                broken = "[...document.images].filter(i => !i.naturalWidth || !i.alt).map(i => i.outerHTML)"
-                assert page.evaluate(broken) == [], (address, width)
+                said = "(i.alt || i.closest('.navbar-brand'))"  # beside the logo stands the book's name
+                broken = page.evaluate(f"{seen}.filter(i => !i.naturalWidth || !{said}).map(i => i.outerHTML)")
+                assert broken == [], (address, width)
             assert watched.complaints() == [], address
             page.close()
 

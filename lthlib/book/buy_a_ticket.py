@@ -177,7 +177,7 @@ def page(text: str, told: dict[str, Any]) -> str:
     figure = (
         f'<figure class="lth-figure"><picture><source media="(max-width: {style.PHONE}px)" '
         f'srcset="../_static/{Path(NARROW).name}"><img alt="{escape(picture.alt)}" src="../_static/{Path(STILL).name}" '
-        f'width="{width:.0f}" loading="lazy"></picture><figcaption>{escape(picture.caption)}</figcaption></figure>'
+        f'width="{width:.0f}"></picture><figcaption>{escape(picture.caption)}</figcaption></figure>'
     )
     for name, words in {"still": f"{figure}\n{_table(told)}", "seen": seen(told)}.items():
         begin, end = (f"<!-- {edge} {name} of python -m lthlib.book.buy_a_ticket -->" for edge in ("begin", "end"))

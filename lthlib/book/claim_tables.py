@@ -64,7 +64,7 @@ def brief(tests: pd.DataFrame, ids: list[str]) -> Table:
         },
         dtype=object,
     )
-    scales = "; ".join(dict.fromkeys(scale.rpartition("; ")[0] for scale in run["scale"] if scale))
+    scales = "; ".join(dict.fromkeys(scale for scale in run["scale"] if scale))
     caption = f"Here: {scales}. In brackets 95 % intervals, n the number of trials." if len(run) else "Not run yet."
     return Table(table, caption, classes="lth-table lth-brief lth-stack")
 

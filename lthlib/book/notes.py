@@ -30,7 +30,7 @@ def how_sure(tests: pd.DataFrame) -> Note:
     >>> how_sure(chapters.ledger("published")).text
     '**How sure?** Of the 108 tests that the paper's claims make, 52 hold here ...'
     """
-    return Note(f"**How sure?** {in_short(tests)} [Each test, with its numbers](claims.ipynb).")
+    return Note(f"**How sure?** {in_short(tests)} [Each test, with its numbers](claims.html).")
 
 
 def resolved(rows: pd.DataFrame) -> Note:
