@@ -18,13 +18,14 @@ images() { network=$1; shift; train "$network" --profile laptop --data "$CIFAR" 
 
 # 1. VGG-19 at a quarter of its width, 6,000 iterations, three trials (Figure 7): tickets [50 to 1.7 %], reinit [13, 1.7].
 #    Predicted: 81 trainings of 7.4 min, 10 h (Xeon with AMX). Taken: 34 in 9 h, of lr0.1 and warmup (half of them on an
-#    AMD EPYC, the other half beside other work).
+#    AMD EPYC, the other half beside other work), and the first trial of lr0.01, 9 in 2.4 h beside other work.
 for setting in lr0.1 warmup lr0.01; do
   images vgg19 --setting $setting --trials 3 --arms ticket,reinit --set branch_step=3
 done
 
 # 2. Conv-2, 5,000 iterations, three trials (Figures 1, 5, 14): tickets [64 to 4.6 %]; reinit and random [41, 17, 4.6].
-#    Predicted: 42 trainings of 4.7 min, 3.3 h.
+#    Predicted: 42 trainings of 4.7 min, 3.3 h. Taken: of the first trial 9 in 2 h to 17 %, and 7 of the rest, beside
+#    other work. One trial of every network comes before the second of any.
 images conv2 --arms ticket,reinit,random --rounds 4
 images conv2 --arms ticket,reinit,random --rounds 7 --set branch_step=7
 
