@@ -24,8 +24,8 @@ for setting in lr0.1 warmup lr0.01; do
 done
 
 # 2. Conv-2, 5,000 iterations, three trials (Figures 1, 5, 14): tickets [64 to 4.6 %]; reinit and random [41, 17, 4.6].
-#    Predicted: 42 trainings of 4.7 min, 3.3 h. Taken: of the first trial 9 in 2 h to 17 %, and 7 of the rest, beside
-#    other work. One trial of every network comes before the second of any.
+#    Predicted: 42 trainings of 4.7 min, 3.3 h. Taken: 12 of the first trial in 2.6 h, beside other work (left of
+#    it: reinit and random at 4.6 %). One trial of every network comes before the second of any.
 images conv2 --arms ticket,reinit,random --rounds 4
 images conv2 --arms ticket,reinit,random --rounds 7 --set branch_step=7
 

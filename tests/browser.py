@@ -10,7 +10,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import nbformat
 import pytest
+
+from lthlib.book import pages
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = [
@@ -69,6 +72,16 @@ def served(folder):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def laid_out(root, stage):
+    """The site of a book whose chapters have one line each: for pages that execute nothing, with links that lead
+    somewhere."""
+    pages.stage_of(root, stage)
+    for chapter in pages.notebooks(root):
+        cells = [nbformat.v4.new_markdown_cell(f"# {chapter.stem}")]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), stage / chapter)
+    return pages.lay_out(stage)
 
 
 class Watched:

@@ -4,12 +4,11 @@ import re
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import Watched, chromium
+from browser import Watched, chromium, laid_out
 
-from lthlib.book import buy_a_ticket, moons, pages
+from lthlib.book import buy_a_ticket, moons
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
@@ -27,11 +26,7 @@ def browser():
 @pytest.fixture(scope="module")
 def html(browser, tmp_path_factory):  # no book without a browser to see it
     """This page and those that it links to, with chapters of one line."""
-    stage = pages.stage_of(ROOT, tmp_path_factory.mktemp("book") / "stage")
-    for chapter in pages.notebooks(ROOT):
-        cells = [nbformat.v4.new_markdown_cell(f"# {chapter.stem}")]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), stage / chapter)
-    return pages.lay_out(stage)
+    return laid_out(ROOT, tmp_path_factory.mktemp("book") / "stage")
 
 
 @contextmanager

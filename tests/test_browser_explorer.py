@@ -5,14 +5,13 @@ import re
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from browser import Watched, chromium, served
+from browser import Watched, chromium, laid_out, served
 
 from lthlib import specs
-from lthlib.book import explorer, pages
+from lthlib.book import explorer
 from lthlib.engine import pruning
 
 pytestmark = pytest.mark.browser
@@ -31,11 +30,7 @@ def browser():
 @pytest.fixture(scope="module")
 def html(browser, tmp_path_factory):  # no book without a browser to see it
     """The book with chapters of one line: the explorer executes nothing, and its links lead somewhere."""
-    stage = pages.stage_of(ROOT, tmp_path_factory.mktemp("book") / "stage")
-    for chapter in pages.notebooks(ROOT):
-        cells = [nbformat.v4.new_markdown_cell(f"# {chapter.stem}")]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), stage / chapter)
-    return pages.lay_out(stage)
+    return laid_out(ROOT, tmp_path_factory.mktemp("book") / "stage")
 
 
 @contextmanager

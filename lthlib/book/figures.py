@@ -19,6 +19,7 @@ from lthlib.book.panel import CONV_TICKS, TICKS, Panel, plots, remaining_axis, w
 from lthlib.book.pictures import Quantity, accuracy_over_time, against_remaining, numbers
 from lthlib.book.style import LOOKS, Arm, Shown, listed, shade, shown
 from lthlib.evidence import curves, matching, paper_curves
+from lthlib.evidence.levels import LATE
 from lthlib.specs import NAMES, NOISE, POINTS
 
 ITERATIVE = ("ticket", "reinit")
@@ -196,7 +197,7 @@ def sweep(
         fig.set_figheight(fig.get_figheight() + 0.2 + 0.17 * -(-len(handles) // columns))
         return fig
 
-    late = drawn[(drawn["es"] >= 0.98 * drawn["iterations"]) & (panels[0].quantity == "es")]
+    late = drawn[(drawn["es"] >= LATE * drawn["iterations"]) & (panels[0].quantity == "es")]
     first = next(iter(tickets.values()))
     each = captions.span(drawn.groupby(["key", "round"]).size())
     cut = [f"{bottom:.1f} %" for p in panels if (bottom := p.cut_off()) is not None]

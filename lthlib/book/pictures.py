@@ -24,6 +24,7 @@ from lthlib.book.panel import (
 )
 from lthlib.book.style import DENSE_LINE, LOOKS, Shown, level, listed, shade, shown
 from lthlib.evidence import curves, matching
+from lthlib.evidence.levels import LATE
 from lthlib.specs import NAMES, POINTS
 from lthlib.specs.columns import TRAINING
 
@@ -67,7 +68,7 @@ def against_remaining(
     random = {at["random"][0] for p, (*_, at) in zip(panels, quantities, strict=True) if "random" in p.paper}
     levels = np.sort(measured["remaining"].round(1).unique())[::-1]  # as they are printed
     waiting = bool(run) and panels[0].quantity == "es"
-    late = measured[waiting & (measured["es"] >= 0.98 * measured["iterations"])]
+    late = measured[waiting & (measured["es"] >= LATE * measured["iterations"])]
 
     def draw(narrow: bool) -> Figure:
         fig, axes = plots([panel.title for panel in panels], "weights remaining (%)", narrow)

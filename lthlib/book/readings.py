@@ -163,7 +163,7 @@ def _papers(trials: Trials, places: PaperAt, arm: str, other: str | None, level:
     theirs = _curve(trials.network, places, other, level) if other else _curve(trials.network, places, "ticket", 100.0)
     if mine is None or theirs is None:
         return None
-    return theirs / mine if measure == "faster" else mine - theirs
+    return theirs / mine if measure == SOONER else mine - theirs
 
 
 def _curve(network: str, places: PaperAt, arm: str | None, level: float) -> float | None:

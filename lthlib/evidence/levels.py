@@ -91,7 +91,7 @@ class Trials:
         return between.dropna(), f"read between P_m {number(around[0])} and {number(around[1])} %"
 
     def best_level(self, arm: str = "ticket", to: float = 0) -> float:
-        """The level of at least `to`, all trials have come to it, with the largest mean validation accuracy."""
+        """The level with the largest mean validation accuracy, of those down to `to` that all trials have come to."""
         means = complete(self.levels("valacc_es", arm)).mean(axis=1)
         means = means[means.index >= (1 - NEAR) * to]
         if means.empty:

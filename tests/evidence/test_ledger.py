@@ -479,10 +479,10 @@ def test_generalising_better_takes_more_test_accuracy_and_the_same_train_accurac
 def test_the_second_strategy_is_compared_level_by_level():
     rows = make_rows(trials=3, rounds=16, arms=("ticket",))
     other = rows[rows["round"] > 0].assign(arm="continued")
-    for shift, verdict in ((0.5, "contradicted"), (-0.5, "holds, other size")):
+    for shift, words in ((0.5, ["contradicted"]), (-0.5, ["holds", "holds, other size"])):
         found = line(pd.concat([rows, other.assign(val_acc=other["val_acc"] + shift)]), "B1", "Lenet")
         assert found["value"] == pytest.approx(-shift)
-        assert (found["verdict"] if shift > 0 else found["verdict"][:5]) == verdict[: None if shift > 0 else 5]
+        assert found["verdict"] in words
 
 
 def test_a_level_that_few_trials_have_come_to_is_not_the_best():

@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lthlib.evidence import calibration
+from lthlib.evidence import calibration, matching
+from lthlib.evidence.curves import summarise
+from lthlib.evidence.levels import Trials
 from lthlib.evidence.verdicts import Estimate, interval, jackknife, judge, share, why
+from lthlib.lab.store import published
 
 EFFECT = {"kind": "effect", "side": "above", "neutral": 0, "size": "about", "unit": "pp", "text": 2.0}
 EFFECT |= {"spread": {"within": 0.3}, "measure": {"gain": {}}}
@@ -191,6 +194,19 @@ def test_more_trials_say_more():
     for claim in ("more accurate", "stops sooner", "more accurate at all levels"):
         three, five = (SAID[claim, "so", n]["holds"] for n in (3, 5))
         assert five > 1.3 * three
+
+
+def test_the_simulation_scatters_as_the_committed_trials_of_lenet():
+    trials = Trials(matching.best(summarise(published().rows()), "lenet"))
+    accuracy, stops = (trials.levels(quantity).iloc[: calibration.LEVELS] for quantity in ("acc_es", "es"))
+    dense = {quantity: trials.dense(quantity) for quantity in ("acc_es", "es")}
+    assert calibration.ACCURACY["dense"] == pytest.approx(dense["acc_es"].std(), rel=0.1)
+    assert calibration.STOPS["dense"] == pytest.approx(dense["es"].std() / dense["es"].mean(), rel=0.1)
+    assert calibration.ACCURACY["ticket"] == pytest.approx(np.sqrt(accuracy.var(axis=1).mean()), rel=0.1)
+    relative = stops.var(axis=1) / stops.mean(axis=1) ** 2
+    assert calibration.STOPS["ticket"] == pytest.approx(np.sqrt(relative.mean()), rel=0.1)
+    alike = [np.corrcoef(level, dense["acc_es"][level.index])[0, 1] for _, level in accuracy.iterrows()]
+    assert abs(np.mean(alike)) < 0.2  # within a trial: drawn without
 
 
 def test_the_table_of_the_simulation_adds_up():
